@@ -1,0 +1,1 @@
+"""Linegram: an office telephone inside Telegram."""
