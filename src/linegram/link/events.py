@@ -1,0 +1,130 @@
+"""What a worker reports to the hub. Past tense; numbered by the worker in `Numbered`."""
+
+from typing import Any
+
+import msgspec
+
+from linegram.link.accounts import RegistrationState
+from linegram.outcomes import EndReason
+from linegram.units import AccountId, CallId, LegId
+
+
+class RegistrationChanged(msgspec.Struct, frozen=True, tag=True):
+    """An account's registration has a new state; `status` is the SIP status behind it, 0 if none came."""
+
+    account_id: AccountId
+    state: RegistrationState
+    status: int = 0
+    text: str = ""
+
+
+class PbxCallArrived(msgspec.Struct, frozen=True, tag=True):
+    """The PBX calls an account; the worker chose both ids."""
+
+    call_id: CallId
+    leg_id: LegId
+    account_id: AccountId
+    sip_call_id: str
+    caller_number: str
+    caller_name: str = ""
+    diverted_by: str = ""
+
+
+class PbxRinging(msgspec.Struct, frozen=True, tag=True):
+    """The dialled party rings; no audio from the PBX yet."""
+
+    leg_id: LegId
+
+
+class EarlyMediaStarted(msgspec.Struct, frozen=True, tag=True):
+    """The PBX sends audio before the answer: announcements or its own ring-back."""
+
+    leg_id: LegId
+
+
+class PbxAnswered(msgspec.Struct, frozen=True, tag=True):
+    """The PBX leg is up: the dialled party answered, or the PBX confirmed our answer."""
+
+    leg_id: LegId
+    codec: str
+
+
+class PbxEnded(msgspec.Struct, frozen=True, tag=True):
+    """The PBX leg is over, for whatever reason; nothing more comes from it."""
+
+    leg_id: LegId
+    reason: EndReason
+    status: int = 0
+    text: str = ""
+    retry_after_s: int | None = None
+
+
+class DialogStored(msgspec.Struct, frozen=True, tag=True):
+    """What a later process needs to end this PBX leg with BYE."""
+
+    leg_id: LegId
+    account_id: AccountId
+    dialog: dict[str, Any]
+
+
+class DigitReceived(msgspec.Struct, frozen=True, tag=True):
+    """The PBX side pressed a key."""
+
+    leg_id: LegId
+    digit: str
+
+
+class VoiceSignalled(msgspec.Struct, frozen=True, tag=True):
+    """The voice leg has signalling bytes for the far end of the Telegram call."""
+
+    leg_id: LegId
+    payload: bytes
+
+
+class VoiceConnected(msgspec.Struct, frozen=True, tag=True):
+    """Audio can flow on the voice leg."""
+
+    leg_id: LegId
+
+
+class VoiceEnded(msgspec.Struct, frozen=True, tag=True):
+    """The voice leg is over, for whatever reason; nothing more comes from it."""
+
+    leg_id: LegId
+    reason: EndReason
+
+
+class CallMeasured(msgspec.Struct, frozen=True, tag=True, kw_only=True):
+    """The figures of a call's audio, once, at its end. Percent, milliseconds, counts."""
+
+    call_id: CallId
+    codec: str = ""
+    packets_received: int = 0
+    packets_lost: int = 0
+    packets_late: int = 0
+    jitter_ms: float = 0.0
+    round_trip_ms: float | None = None
+    far_loss_percent: float | None = None
+
+
+Event = (
+    RegistrationChanged
+    | PbxCallArrived
+    | PbxRinging
+    | EarlyMediaStarted
+    | PbxAnswered
+    | PbxEnded
+    | DialogStored
+    | DigitReceived
+    | VoiceSignalled
+    | VoiceConnected
+    | VoiceEnded
+    | CallMeasured
+)
+
+
+class Numbered(msgspec.Struct, frozen=True, tag=True):
+    """An event with the number its worker gave it: rising by one, so that a gap or a repetition shows."""
+
+    number: int
+    event: Event

@@ -1,0 +1,1 @@
+"""The Telegram voice leg behind one small interface, and the engines that fill it."""
