@@ -1,1 +1,1 @@
-"""What happens in a call: pure state machines as tables, and a thin runner that carries out their commands."""
+"""What happens in a call: pure state machines as tables, and a thin runner for their commands."""

@@ -40,7 +40,7 @@ class PhoneAnswered(msgspec.Struct, frozen=True):
 
 
 class PhoneSignalled(msgspec.Struct, frozen=True):
-    """Signalling bytes for the voice leg came through Telegram; early ones were queued until PhoneAnswered."""
+    """Signalling bytes for the voice leg came through Telegram; early ones wait for PhoneAnswered."""
 
     leg_id: LegId
     payload: bytes
