@@ -5,13 +5,14 @@
 `sandbox/`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
 import msgspec
 
 from linegram.calls.card import Card
+from linegram.link.commands import Command
 from linegram.link.voice import VoiceParameters
 from linegram.outcomes import EndReason
 from linegram.units import AccountId, CallId, LegId, TelegramUserId
@@ -159,3 +160,50 @@ class CallJournal(Protocol):
 
     async def call_closed(self, record: CallRecord) -> None:
         """Keep the record and forget the call's legs, in one transaction."""
+
+    async def stored_legs(self) -> "Sequence[StoredLeg]":
+        """Return the legs that are still noted as open."""
+
+
+class StoredLeg(msgspec.Struct, frozen=True, kw_only=True):
+    """A leg that an earlier process left open; `recovery` is the newest note for it."""
+
+    call_id: CallId
+    leg_id: LegId
+    recovery: dict[str, Any]
+
+
+class IncomingRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """To whom a PBX call to an account goes."""
+
+    user_id: TelegramUserId
+    line: str
+
+
+class OutgoingRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """How a texted number is to be dialled: through which account, and who calls whom in Telegram."""
+
+    account_id: AccountId
+    line: str
+    number: str
+    is_callback: bool
+
+
+class Routes(Protocol):
+    """What the office knows of accounts and people; answers from memory, at once."""
+
+    def incoming(self, account_id: AccountId) -> IncomingRoute | None:
+        """Return whose account this is; None if nobody's, or switched off."""
+
+    def is_employee(self, user_id: TelegramUserId) -> bool:
+        """Say whether this person has a line."""
+
+    def outgoing(self, user_id: TelegramUserId, text: str) -> OutgoingRoute:
+        """Return how to dial what an employee texted. Raises RefusedError with a sentence for him."""
+
+
+class Worker(Protocol):
+    """The hub's end of a link."""
+
+    def send(self, command: Command) -> None:
+        """Hand a command to the worker; never blocks."""
