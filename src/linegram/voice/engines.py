@@ -1,0 +1,31 @@
+"""Finds a voice engine by its name in the settings. Imports one only when it is asked for."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final, cast
+
+from linegram.errors import UnavailableError
+from linegram.voice.engine import VoiceEngine
+
+NTGCALLS: Final = "ntgcalls"
+
+_MODULES: Final[Mapping[str, str]] = MappingProxyType({NTGCALLS: "linegram.voice.ntgcalls_engine"})
+
+
+def make_engine(name: str) -> VoiceEngine:
+    """Make the engine in the calling thread, which from then on must be the one that drives its legs.
+
+    Raises UnavailableError with a sentence for the administrator.
+    """
+    module = _MODULES.get(name)
+    if module is None:
+        known = ", ".join(sorted(_MODULES))
+        raise UnavailableError(f'There is no voice engine "{name}"; there is: {known}.')
+    try:
+        make = cast("Callable[[], VoiceEngine]", importlib.import_module(module).make)
+    except ImportError as error:
+        raise UnavailableError(
+            f'The voice engine "{name}" is not installed: run `pip install "linegram[{name}]"` ({error}).'
+        ) from error
+    return make()
