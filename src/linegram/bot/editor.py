@@ -1,0 +1,68 @@
+"""Edits cards in the chat. Only the bot may: the calling account posted them as the bot's inline results."""
+
+import asyncio
+from collections import OrderedDict
+
+import structlog
+from aiogram import Bot
+from aiogram.exceptions import TelegramAPIError, TelegramBadRequest, TelegramRetryAfter
+
+from linegram.bot.card_text import card_keyboard, card_text
+from linegram.bot.language import texts
+from linegram.calls.card import Card
+
+_log = structlog.get_logger()
+
+_REMEMBERED_CARDS = 10_000
+_PATIENCE_S = 10.0
+
+
+class InlineCardEditor:
+    """Implements `calls.ports.CardEditor` over the Bot API.
+
+    A card can be edited once its chosen inline result has told us the
+    inline_message_id; an edit that comes earlier waits for it.
+    """
+
+    def __init__(self, bot: Bot) -> None:
+        self._bot = bot
+        self._message_ids: OrderedDict[str, asyncio.Future[str]] = OrderedDict()
+
+    def learn(self, card_id: str, inline_message_id: str) -> None:
+        """Remember which inline message carries a card."""
+        known = self._message_id(card_id)
+        if not known.done():
+            known.set_result(inline_message_id)
+
+    async def edit(self, card_id: str, card: Card) -> None:
+        """Let the message say what the card says. Failures are logged: a call goes on without its card."""
+        try:
+            message_id = await asyncio.wait_for(asyncio.shield(self._message_id(card_id)), _PATIENCE_S)
+        except TimeoutError:
+            _log.warning("card_without_message", card_id=card_id, hint="is inline feedback at 100 %?")
+            return
+        await self._edit(message_id, card_id, card)
+
+    async def _edit(self, message_id: str, card_id: str, card: Card) -> None:
+        words = texts()
+        try:
+            await self._bot.edit_message_text(
+                inline_message_id=message_id,
+                text=card_text(card, words),
+                reply_markup=card_keyboard(card_id, card, words),
+            )
+        except TelegramRetryAfter as limit:
+            await asyncio.sleep(limit.retry_after)
+            await self._edit(message_id, card_id, card)
+        except TelegramBadRequest as refusal:
+            _log.info("card_edit_refused", card_id=card_id, reason=refusal.message)
+        except TelegramAPIError as failure:
+            _log.warning("card_edit_failed", card_id=card_id, reason=str(failure))
+
+    def _message_id(self, card_id: str) -> asyncio.Future[str]:
+        known = self._message_ids.get(card_id)
+        if known is None:
+            known = self._message_ids[card_id] = asyncio.get_running_loop().create_future()
+            while len(self._message_ids) > _REMEMBERED_CARDS:
+                self._message_ids.popitem(last=False)
+        return known

@@ -1,0 +1,62 @@
+"""The bot as a running service: routers, what they are given, and long polling."""
+
+import asyncio
+
+import structlog
+from aiogram import Bot, Dispatcher
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.exceptions import TelegramAPIError
+from aiogram.types import BotCommand
+
+from linegram.bot.card_router import card_router
+from linegram.bot.editor import InlineCardEditor
+from linegram.bot.menu_router import menu_router
+from linegram.bot.ports import CallDesk, LineList
+from linegram.units import TelegramUserId
+
+_log = structlog.get_logger()
+
+_COMMANDS = [BotCommand(command="softphone", description="Your lines")]
+
+
+def make_bot(token: str, api_url: str = "") -> Bot:
+    """Make the Bot API client; `api_url` names a server of one's own."""
+    session = AiohttpSession(api=TelegramAPIServer.from_base(api_url)) if api_url else AiohttpSession()
+    return Bot(token, session=session)
+
+
+class BotService:
+    """Polls for what people do with the bot and hands it to the routers."""
+
+    def __init__(self, bot: Bot, *, calling_account_id: TelegramUserId, calling_account: str) -> None:
+        self.bot = bot
+        self.editor = InlineCardEditor(bot)
+        self._dispatcher = Dispatcher(editor=self.editor, calling_account=calling_account)
+        self._dispatcher.include_routers(card_router(calling_account_id), menu_router())
+        self._polling: asyncio.Task[None] | None = None
+
+    def start(self, desk: CallDesk, line_list: LineList) -> None:
+        """Start polling in the background. An unreachable Bot API is retried by aiogram, with a log line."""
+        self._polling = asyncio.create_task(self._poll(desk, line_list), name="bot polling")
+
+    async def close(self) -> None:
+        """Stop polling and close the connection."""
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+        await self.bot.session.close()
+
+    async def _poll(self, desk: CallDesk, line_list: LineList) -> None:
+        try:
+            await self.bot.set_my_commands(_COMMANDS)
+        except TelegramAPIError as failure:
+            _log.warning("bot_commands_not_set", reason=str(failure))
+        await self._dispatcher.start_polling(
+            self.bot,
+            handle_signals=False,
+            close_bot_session=False,
+            allowed_updates=self._dispatcher.resolve_used_update_types(),
+            desk=desk,
+            line_list=line_list,
+        )
