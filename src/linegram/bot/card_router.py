@@ -11,8 +11,8 @@ from aiogram.types import (
 
 from linegram.bot.card_text import CardPress, card_keyboard, card_text
 from linegram.bot.editor import InlineCardEditor
-from linegram.bot.ports import CallDesk
 from linegram.bot.language import texts
+from linegram.bot.ports import CallDesk
 from linegram.units import TelegramUserId
 
 CARD_QUERY_PREFIX = "card:"

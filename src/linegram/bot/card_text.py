@@ -7,6 +7,8 @@ from linegram.bot.language import Texts
 from linegram.calls.card import Card, CardButton, CardState
 from linegram.outcomes import EndReason
 
+SEPARATOR = " · "
+
 
 class CardPress(CallbackData, prefix="c"):
     """A press under a card. With a 32-character call id this is 40 bytes of the 64 that Telegram allows."""
@@ -17,7 +19,7 @@ class CardPress(CallbackData, prefix="c"):
 
 def card_text(card: Card, texts: Texts) -> str:
     """Return the card's text: what happens, who, on which line, and how it ended."""
-    lines = [_headline(card, texts), texts.say("card-who", {"name": card.name, "number": card.number})]
+    lines = [_headline(card, texts), SEPARATOR.join(filter(None, (card.name, card.number)))]
     if card.diverted_by:
         lines.append(texts.say("card-diverted", {"by": card.diverted_by}))
     if card.line:

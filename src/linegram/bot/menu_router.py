@@ -6,8 +6,9 @@ from aiogram import Router
 from aiogram.filters import Command, CommandStart
 from aiogram.types import Message
 
-from linegram.bot.ports import LineList, LineRow
+from linegram.bot.card_text import SEPARATOR
 from linegram.bot.language import Texts, texts
+from linegram.bot.ports import LineList, LineRow
 from linegram.units import TelegramUserId
 
 
@@ -36,8 +37,9 @@ def lines_text(rows: Sequence[LineRow], words: Texts) -> str:
     """Return the list of lines as one message."""
     if not rows:
         return words.say("softphone-none")
-    listed = [
-        words.say("softphone-row", {field: getattr(row, field) for field in row.__struct_fields__})
-        for row in rows
-    ]
-    return "\n".join([words.say("softphone-head"), *listed])
+    return "\n".join([words.say("softphone-head"), *(_row_text(row, words) for row in rows)])
+
+
+def _row_text(row: LineRow, words: Texts) -> str:
+    line = words.say("softphone-row", {"mark": row.mark, "name": row.name, "login": row.login})
+    return SEPARATOR.join(filter(None, (line, row.person, row.status)))

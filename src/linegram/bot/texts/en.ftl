@@ -1,8 +1,4 @@
 # The card of a call. One line each: a Telegram notification shows little more.
-card-who = { $name ->
-    [""] { $number }
-   *[other] { $name } · { $number }
-}
 card-line = on { $line }
 card-diverted = diverted by { $by }
 
@@ -64,12 +60,6 @@ end-internal_error = Something went wrong on our side. Please call again; if it 
 start = I am the office telephone. Your lines: /softphone. To call somebody, send the number to { $calling_account }.
 softphone-none = You have no lines yet. Your administrator assigns them to you.
 softphone-head = Lines:
-softphone-row = { $mark } { $name } — { $login }{ $person ->
-    [""] {""}
-   *[other] {" · "}{ $person }
-}{ $status ->
-    [""] {""}
-   *[other] {" · "}{ $status }
-}
+softphone-row = { $mark } { $name } — { $login }
 card-gone = This call is over.
 card-not-yours = This is not your call.
