@@ -1,4 +1,4 @@
-"""What an ending means on each side: SIP status, Telegram discard reason, progress tone.
+"""What an ending means on each side: SIP refusal, Telegram discard reason, progress tone.
 
 Tables only. Each has a row for every `EndReason`; a test counts them. The
 sentences that people read are in `bot/texts/`, one per `EndReason` as well.
@@ -95,32 +95,3 @@ ENDING_TONE: Final[Mapping[R, Tone]] = MappingProxyType(
     {**dict.fromkeys(R, Tone.CONGESTION), **dict.fromkeys(_BUSY_TONE, Tone.BUSY)}
 )
 """What an employee hears in his Telegram call when the dialled party refuses."""
-
-_EXACT_STATUS: Final[Mapping[int, R]] = MappingProxyType(
-    {
-        401: R.PBX_CREDENTIALS,
-        403: R.NUMBER_FORBIDDEN,
-        404: R.NUMBER_NOT_FOUND,
-        407: R.PBX_CREDENTIALS,
-        408: R.PBX_UNREACHABLE,
-        410: R.NUMBER_NOT_FOUND,
-        415: R.CODEC_MISMATCH,
-        480: R.FAR_UNAVAILABLE,
-        484: R.NUMBER_NOT_FOUND,
-        485: R.NUMBER_NOT_FOUND,
-        486: R.BUSY,
-        487: R.CANCELLED,
-        488: R.CODEC_MISMATCH,
-        503: R.PBX_OVERLOADED,
-        600: R.BUSY,
-        603: R.DECLINED,
-        604: R.NUMBER_NOT_FOUND,
-        606: R.CODEC_MISMATCH,
-        607: R.DECLINED,
-    }
-)
-
-
-def reason_of_status(status: int) -> R:
-    """Name the ending behind a PBX's final response to our INVITE (RFC 3261 section 21)."""
-    return _EXACT_STATUS.get(status, R.PBX_FAILED)
