@@ -1,0 +1,265 @@
+"""One RTP stream with its codecs: packets in and frames out, frames in and packets out.
+
+Pure: time and randomness are passed in, datagrams go in and come out as bytes.
+Sockets, source addresses and the 20 ms tick belong to the media host, which
+in each tick hands in what has arrived, pulls one frame and pushes one frame.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import structlog
+
+from linegram.audio.codec import Codec, open_codec
+from linegram.audio.frame import FRAME_MS, PcmFrame, samples_per_frame, silence
+from linegram.audio.mix import cross_fade
+from linegram.audio.resample import Resampler
+from linegram.errors import RemoteProtocolError
+from linegram.media.stream_reports import StreamReports, StreamStatistics
+from linegram.rtp.jitter_buffer import Advice, JitterBuffer, Missing
+from linegram.rtp.packet import RtpPacket
+from linegram.rtp.receiver import RtpReceiver
+from linegram.rtp.sender import RtpSender, SourceStart
+
+_QUIET_PEAK: Final = 400
+_MAX_POSTPONED_FRAMES: Final = 25
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSettings:
+    """What offer and answer agreed for one stream.
+
+    `codecs` maps every negotiated audio payload type to its name in SDP; `send_type` is the one we send.
+    `opus_hz` is the real bandwidth behind an Opus stream. `ptime_ms` is how much audio goes into each
+    packet that we send: 20, 40 or 60; the peer may send anything from 10 to 60 ms.
+    """
+
+    codecs: Mapping[int, str]
+    send_type: int
+    telephone_event_type: int | None = None
+    ptime_ms: int = FRAME_MS
+    opus_hz: int = 48_000
+    min_playout_ms: int = 20
+    first_playout_ms: int = 40
+    max_playout_ms: int = 240
+
+    def __post_init__(self) -> None:
+        if self.send_type not in self.codecs:
+            raise ValueError("the payload type to send is not among the negotiated ones")
+        if self.ptime_ms not in (20, 40, 60):
+            raise ValueError("packets hold 20, 40 or 60 ms")
+
+
+class RtpStream:
+    """Joins a codec with both halves of an RTP stream.
+
+    Frames are 20 ms at `sample_hz`, the rate of the codec that we send.
+    """
+
+    def __init__(self, settings: StreamSettings, now: float, random: Callable[[], float]) -> None:
+        """Open the stream; `random` gives numbers from 0.0 up to 1.0, as `random.Random.random` does.
+
+        Raises ValueError for a codec that is not offered, UnavailableError when its library does not load.
+        """
+        self._settings = settings
+        self._codecs = {
+            payload_type: open_codec(name, sample_hz=settings.opus_hz)
+            for payload_type, name in settings.codecs.items()
+        }
+        codec = self._codecs[settings.send_type]
+        self._frame_ticks = codec.clock_hz * FRAME_MS // 1000
+        self._send_codec = self._receive_codec = codec
+        self.sample_hz = codec.sample_hz
+        self._frame_samples = samples_per_frame(codec.sample_hz)
+        self._resamplers: dict[int, Resampler] = {}
+        self._pending: PcmFrame = silence(0)
+        self._outgoing: list[PcmFrame] = []
+        self._postponed = 0
+        self._buffer = JitterBuffer(
+            codec.clock_hz,
+            min_ms=settings.min_playout_ms,
+            max_ms=settings.max_playout_ms,
+            first_ms=settings.first_playout_ms,
+        )
+        self._receiver = RtpReceiver(
+            self._buffer,
+            audio_clocks_hz={number: entry.clock_hz for number, entry in self._codecs.items()},
+            telephone_event_type=settings.telephone_event_type,
+        )
+        self._sender = RtpSender(
+            SourceStart(*(int(random() * size) for size in (1 << 32, 1 << 16, 1 << 32))),
+            payload_type=settings.send_type,
+            clock_hz=codec.clock_hz,
+            telephone_event_type=settings.telephone_event_type,
+        )
+        self._reports = StreamReports(self._sender, self._receiver, now, random)
+
+    # -- from the network
+
+    def receive_rtp(self, datagram: bytes, now: float) -> bool:
+        """Take in one RTP datagram; False when it is none of this stream's. Never raises."""
+        return self._receiver.receive(datagram, now)
+
+    def receive_rtcp(self, datagram: bytes, now: float) -> bool:
+        """Take in one RTCP datagram; False when it is malformed. Never raises."""
+        is_valid = self._reports.receive(datagram, now)
+        if is_valid and self._reports.remote_loss_percent is not None:
+            self._send_codec.expect_loss(max(5, round(self._reports.remote_loss_percent)))
+        return is_valid
+
+    def pull(self, now: float) -> PcmFrame:
+        """Give the next 20 ms to hear; always a frame, concealed or silent where nothing came."""
+        if not len(self._pending):
+            samples = self._adjust(self._next_samples(now), now)
+            if len(samples) == self._frame_samples:
+                return samples
+            self._pending = samples
+        while len(self._pending) < self._frame_samples:
+            self._pending = np.concatenate((self._pending, self._adjust(self._next_samples(now), now)))
+        frame = self._pending[: self._frame_samples]
+        self._pending = self._pending[self._frame_samples :]
+        return frame
+
+    def take_digits(self) -> list[str]:
+        """Give the digits that the peer pressed since the last time, each once."""
+        digits = self._receiver.digits
+        if digits:
+            self._receiver.digits = []
+        return digits
+
+    # -- to the network
+
+    def push(self, frame: PcmFrame | None, now: float) -> list[bytes]:
+        """Give the packets to send for the next 20 ms; None lets the time pass unsent (hold, mute)."""
+        ticks = self._frame_ticks
+        self._sender.frame_begins_at = now
+        if self._sender.is_sending_digits:
+            return self._push_digit(frame, ticks)
+        if frame is None:
+            packets = self._flush()
+            self._sender.skip(ticks)
+            return packets
+        if self._settings.ptime_ms == FRAME_MS:
+            return [self._sender.audio(self._send_codec.encode(frame), ticks)]
+        self._outgoing.append(frame)
+        is_full = len(self._outgoing) * FRAME_MS >= self._settings.ptime_ms
+        return self._flush() if is_full else []
+
+    def press(self, digit: str, duration_ms: int = 160) -> None:
+        """Send a digit as a telephone event, in place of audio.
+
+        Raises LocalProtocolError when the peer did not agree to telephone events, ValueError for no digit.
+        """
+        self._sender.press(digit, duration_ms)
+
+    def rtcp_to_send(self, now: float) -> bytes | None:
+        """Give the RTCP datagram that is due, if any."""
+        return self._reports.due(now)
+
+    def goodbye(self, now: float) -> bytes:
+        """Give the last RTCP datagram of this stream."""
+        return self._reports.goodbye(now)
+
+    # -- about it
+
+    @property
+    def codec_name(self) -> str:
+        """The codec that we send."""
+        return self._send_codec.name
+
+    @property
+    def last_packet_at(self) -> float | None:
+        """When the last packet of our source came; for the no-media time-out."""
+        return self._receiver.last_packet_at
+
+    def statistics(self, now: float) -> StreamStatistics:
+        """Give the figures of the stream so far."""
+        return self._reports.statistics(now)
+
+    def close(self) -> None:
+        """Release the codecs. Safe to repeat."""
+        for codec in self._codecs.values():
+            codec.close()
+
+    # -- inside
+
+    def _next_samples(self, now: float) -> PcmFrame:
+        taken = self._buffer.take(now)
+        if isinstance(taken, RtpPacket):
+            return self._decoded(taken)
+        if taken is Missing.FILLING:
+            return silence(self._frame_samples)
+        if taken is not Missing.PAUSE:
+            self._reports.frames_concealed += 1
+        return self._concealed(taken)
+
+    def _decoded(self, packet: RtpPacket) -> PcmFrame:
+        codec = self._receive_codec = self._codecs[packet.payload_type]
+        try:
+            samples = codec.decode(packet.payload)
+        except RemoteProtocolError as error:
+            log.debug("rtp_payload_malformed", codec=codec.name, reason=str(error))
+            self._receiver.malformed += 1
+            samples = codec.conceal(samples_per_frame(codec.sample_hz))
+        self._buffer.played(len(samples) * codec.clock_hz // codec.sample_hz)
+        return self._at_stream_rate(samples, codec)
+
+    def _concealed(self, missing: Missing) -> PcmFrame:
+        codec = self._receive_codec
+        sample_count = samples_per_frame(codec.sample_hz)
+        following = self._buffer.following() if missing is Missing.LOST else None
+        if following is not None and self._codecs[following.payload_type] is codec:
+            samples = codec.recover(following.payload, sample_count)
+        else:
+            samples = codec.conceal(sample_count)
+        return self._at_stream_rate(samples, codec)
+
+    def _at_stream_rate(self, samples: PcmFrame, codec: Codec) -> PcmFrame:
+        """Resample what a second negotiated codec gave, so that the host never sees the change."""
+        if codec.sample_hz == self.sample_hz:
+            return samples
+        resampler = self._resamplers.get(codec.sample_hz)
+        if resampler is None:
+            resampler = self._resamplers[codec.sample_hz] = Resampler(codec.sample_hz, self.sample_hz)
+        return resampler.convert(samples)
+
+    def _adjust(self, samples: PcmFrame, now: float) -> PcmFrame:
+        """Bring the delay nearer to its target by a frame more or less, where it is quiet or time is up."""
+        advice = self._buffer.advice(now)
+        if advice is Advice.KEEP:
+            return samples
+        is_loud = len(samples) and int(np.abs(samples).max()) > _QUIET_PEAK
+        if is_loud and self._postponed < _MAX_POSTPONED_FRAMES:
+            self._postponed += 1
+            return samples
+        self._postponed = 0
+        self._buffer.advice_followed()
+        self._reports.slips += 1
+        if advice is Advice.GROW:
+            extra = self._receive_codec.conceal(samples_per_frame(self._receive_codec.sample_hz))
+            return np.concatenate((samples, self._at_stream_rate(extra, self._receive_codec)))
+        following = self._next_samples(now)
+        return cross_fade(samples, following) if len(samples) == len(following) else following
+
+    def _push_digit(self, frame: PcmFrame | None, ticks: int) -> list[bytes]:
+        packets = self._flush()
+        event = self._sender.event(ticks)
+        if event is not None:
+            return [*packets, event]
+        if frame is None:
+            self._sender.skip(ticks)
+            return packets
+        return [*packets, self._sender.audio(self._send_codec.encode(frame), ticks)]
+
+    def _flush(self) -> list[bytes]:
+        """Send what was collected for a packet longer than one frame."""
+        if not self._outgoing:
+            return []
+        count = len(self._outgoing)
+        payload = self._send_codec.encode(np.concatenate(self._outgoing))
+        self._outgoing.clear()
+        return [self._sender.audio(payload, count * self._frame_ticks)]

@@ -1,0 +1,1 @@
+"""RTP and RTCP: packets, sequence, playout, telephone events. Pure: no codec, socket, clock or thread."""
