@@ -3,6 +3,8 @@
 import itertools
 import os
 import socket
+import sys
+from pathlib import Path
 
 _numbers = itertools.count(1)
 
@@ -22,6 +24,12 @@ def free_port(address: str) -> int:
         probe.bind((address, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def is_bound(address: str, port: int, protocol: str = "udp") -> bool:
+    """Tell whether some program has bound this address and port (`udp` or `tcp`)."""
+    number = int.from_bytes(socket.inet_aton(address), sys.byteorder)
+    return f" {number:08X}:{port:04X} " in Path(f"/proc/net/{protocol}").read_text()
 
 
 def _is_free(address: str, port: int) -> bool:

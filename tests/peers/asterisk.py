@@ -53,6 +53,10 @@ class Asterisk:
         self._write_configuration()
 
     @property
+    def _recordings(self) -> Path:
+        return self.site.folder / "recordings"
+
+    @property
     def address(self) -> str:
         """The loopback address that the PBX listens on."""
         return self.site.address
@@ -165,13 +169,17 @@ class Asterisk:
 
         `who` is the caller's number or the channel's id; of several the latest counts. Raises TimeoutError.
         """
-        folder = self.site.folder / "recordings"
 
         async def finished() -> list[Path]:
-            return [path for path in folder.glob("*.wav16") if _belongs_to(path, who)]
+            return [path for path in self._recordings.glob("*.wav16") if _belongs_to(path, who)]
 
         found = await until(finished, timeout_s)
         return read_wav(max(found, key=lambda path: path.stat().st_mtime_ns))
+
+    def recorded_bytes(self, who: str) -> int:
+        """Tell how much a live tone number of this caller or channel has recorded: 32 000 a second."""
+        found = [path for path in (self._recordings / "part").iterdir() if _belongs_to(path, who)]
+        return max((path.stat().st_size for path in found), default=0)
 
     def log(self) -> str:
         """Read the PBX's log."""

@@ -39,7 +39,8 @@ class Peer:
         words = [str(self.program), *map(str, arguments)]
         if self.root is None:
             return words
-        libraries = ":".join(map(str, self.library_dirs))
+        private = (folder / self.program.name for folder in self.library_dirs)
+        libraries = ":".join(map(str, (*self.library_dirs, *private)))
         return [str(_loader(self.library_dirs)), "--library-path", libraries, *words]
 
 

@@ -8,6 +8,7 @@ import pytest_asyncio
 
 from tests.peers.asterisk import Asterisk
 from tests.peers.available import PeerMissingError, find_peer
+from tests.peers.kamailio import Kamailio
 
 
 def require_peer(name: str) -> None:
@@ -40,3 +41,10 @@ async def asterisk16() -> AsyncIterator[Asterisk]:
     """Run Asterisk 16 with the usual accounts for the whole session."""
     async with Asterisk("asterisk16") as pbx:
         yield pbx
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def kamailio() -> AsyncIterator[Kamailio]:
+    """Run Kamailio as a registrar with the usual users for the whole session."""
+    async with Kamailio() as proxy:
+        yield proxy

@@ -1,5 +1,6 @@
 """One running peer program with a folder of its own. Knows no protocol; not bound to an event loop."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -44,7 +45,13 @@ class PeerProcess:
         hand_over(self.folder)
         with self._output.open("ab") as output:
             self._process = subprocess.Popen(
-                bounded(command), stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=self.folder
+                bounded(command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=self.folder,
+                env={"PATH": os.defpath, "TERM": "dumb", "HOME": str(self.folder), "LC_ALL": "C.UTF-8"},
+                start_new_session=True,
             )
 
     async def wait_until(self, is_ready: Callable[[], Awaitable[bool]], timeout_s: float = 30) -> None:
@@ -81,12 +88,29 @@ class PeerProcess:
             await self.kill()
 
     async def kill(self) -> None:
-        """End the program at once by SIGKILL, as a crash would."""
+        """End the program and its children at once by SIGKILL, as a crash would."""
         if self.is_running() and self._process is not None:
-            self._process.kill()
+            os.killpg(self._process.pid, signal.SIGKILL)
             await self.wait(10)
+            await until(self._has_no_child, 10)
+
+    async def _has_no_child(self) -> bool:
+        return not living_group(self.pid)
 
     async def close(self) -> None:
         """Stop the program and remove its folder."""
         await self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def living_group(group: int) -> list[int]:
+    """List the processes of a group that are alive; those that are dead and not yet waited for do not count."""
+    members = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, process_group, *_ = stat.read_text().rpartition(") ")[2].split()
+        except OSError:
+            continue  # it has ended in between
+        if int(process_group) == group and state not in "ZX":
+            members.append(int(stat.parent.name))
+    return members

@@ -20,7 +20,7 @@ VERSIONS = [
 ]
 
 
-@pytest_asyncio.fixture(params=VERSIONS)
+@pytest_asyncio.fixture(params=VERSIONS, scope="module", loop_scope="module")
 async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Asterisk]:
     async with Asterisk(request.param) as running:
         yield running
@@ -67,7 +67,7 @@ async def _let_audio_flow(pbx: Asterisk) -> None:
     """Wait until a second of 16 kHz audio is on the disc."""
 
     async def second_is_there() -> bool:
-        return any(path.stat().st_size > 32000 for path in (pbx.site.folder / "recordings/part").iterdir())
+        return pbx.recorded_bytes("700") > 32000
 
     await until(second_is_there, 20)
 

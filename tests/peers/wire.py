@@ -5,7 +5,7 @@ import socket
 import uuid
 
 
-async def ask_options(address: str, port: int = 5060, to: str = "sip:ping") -> bytes:
+async def ask_options(address: str, port: int = 5060, to: str = "sip:ping", attempts: int = 20) -> bytes:
     """Send one OPTIONS request and return the answer, asking again each half second. Raises TimeoutError."""
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ours:
@@ -13,7 +13,7 @@ async def ask_options(address: str, port: int = 5060, to: str = "sip:ping") -> b
         ours.bind((address, 0))
         ours.connect((address, port))
         request = _options(address, ours.getsockname()[1], f"{to}@{address}:{port}")
-        for _ in range(20):
+        for _ in range(attempts):
             await loop.sock_sendall(ours, request)
             try:
                 return await asyncio.wait_for(loop.sock_recv(ours, 65535), 0.5)
