@@ -1,0 +1,92 @@
+"""What all parts of one endpoint share: timers, transactions, the outbox, events, randomness."""
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from linegram.sip.account import Account
+from linegram.sip.events import SipEvent
+from linegram.sip.flow import Flow, TransportName
+from linegram.sip.headers import Via
+from linegram.sip.message import Request, Response
+from linegram.sip.timers import TimerDurations, TimerHeap
+from linegram.sip.transaction_layer import BRANCH_COOKIE, TransactionLayer
+
+ALLOWED_METHODS: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+
+
+class RandomSource(Protocol):
+    """What of `random.Random` the core uses; `random.SystemRandom` in production, seeded in tests."""
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+
+    def getrandbits(self, k: int, /) -> int:
+        """`k` random bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointConfig:
+    """The settings of one endpoint, the same for all accounts."""
+
+    local_places: Mapping[TransportName, tuple[str, int]]
+    user_agent: str = "Linegram"
+    durations: TimerDurations = field(default_factory=TimerDurations)
+    registers_per_s: float = 200.0
+    retry_first_s: float = 4.0
+    retry_limit_s: float = 300.0
+    refused_retry_s: float = 1800.0
+    ring_limit_s: float = 300.0
+    trusted_hosts: frozenset[str] = frozenset()
+
+
+class EndpointContext:
+    """Shared ground; knows no rule of any part."""
+
+    def __init__(self, config: EndpointConfig, random: RandomSource) -> None:
+        self.config = config
+        self.random = random
+        self.timers = TimerHeap()
+        self.outbox: deque[tuple[Flow, bytes]] = deque()
+        self.events: deque[SipEvent] = deque()
+        self.transactions = TransactionLayer(self.timers, config.durations, self.send)
+
+    def send(self, flow: Flow, data: bytes) -> None:
+        """Put bytes into the outbox."""
+        self.outbox.append((flow, data))
+
+    def emit(self, event: SipEvent) -> None:
+        """Tell the application."""
+        self.events.append(event)
+
+    def new_token(self) -> str:
+        """A fresh unguessable word: tags, Call-IDs, client nonces."""
+        return f"{self.random.getrandbits(64):016x}"
+
+    def spread(self, low: float, high: float) -> float:
+        """A random number between two bounds."""
+        return low + (high - low) * self.random.random()
+
+    def new_via(self, account: Account, flow: Flow) -> Via:
+        """The Via of a request of ours over `flow`, with a fresh branch and asking for rport (RFC 3581 3)."""
+        target = account.target
+        if target is not None and target.flow.transport is flow.transport:
+            host, port = target.local_host, target.local_port
+        else:
+            host, port = self.config.local_places[flow.transport]
+        branch = BRANCH_COOKIE + self.new_token()
+        return Via(flow.transport.via_name, host, port, (("rport", None), ("branch", branch)))
+
+    def make_response(
+        self, request: Request, status: int, reason: str | None = None, *, tag: str = ""
+    ) -> Response:
+        """A response of ours; from 101 on it carries a To tag, a fresh one if none is given."""
+        if status == 100:
+            return Response.make(request, status, reason)
+        to_tag = None if request.to.tag is not None else (tag or self.new_token())
+        response = Response.make(request, status, reason, to_tag=to_tag)
+        response.headers.add("Server", self.config.user_agent)
+        if status in {200, 405}:
+            response.headers.add("Allow", ALLOWED_METHODS)
+        return response

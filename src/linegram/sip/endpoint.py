@@ -1,0 +1,179 @@
+"""The SIP side of a worker, without IO: messages and time go in, bytes and events come out.
+
+The shell calls `receive`, `handle_timer` and the commands, then sends what
+`outbound` yields, re-arms one timer by `next_timer`, and drains `next_event`.
+"""
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from linegram.errors import LocalProtocolError
+from linegram.sip.account import Account, AccountConfig, Target
+from linegram.sip.account_table import AccountTable
+from linegram.sip.acknowledgement import send_bye
+from linegram.sip.call_table import CallTable
+from linegram.sip.context import EndpointConfig, EndpointContext, RandomSource
+from linegram.sip.dialog import Dialog
+from linegram.sip.established_call import EstablishedCall
+from linegram.sip.events import CallHandle, SipEvent
+from linegram.sip.flow import Flow
+from linegram.sip.invite_client import InviteClient
+from linegram.sip.invite_server import InviteServer
+from linegram.sip.message import Request, Response
+from linegram.sip.reception import Reception
+from linegram.sip.uri import SipUri
+from linegram.units import AccountId
+
+Part = TypeVar("Part", InviteServer, EstablishedCall)
+
+
+class SipEndpoint:
+    """Many accounts and their calls on one set of sockets."""
+
+    def __init__(self, config: EndpointConfig, random: RandomSource) -> None:
+        self._context = EndpointContext(config, random)
+        self._accounts = AccountTable(self._context)
+        self._calls = CallTable(self._context)
+        self._reception = Reception(self._context, self._accounts, self._calls)
+
+    # The shell's side.
+
+    def receive(self, message: Request | Response, flow: Flow, now: float) -> None:
+        """Take one parsed message; `flow` is where it came from. Raises nothing for a peer's faults."""
+        self._reception.receive(message, flow, now)
+
+    def handle_timer(self, now: float) -> None:
+        """Do what is due."""
+        self._context.timers.fire_due(now)
+
+    def next_timer(self) -> float | None:
+        """When `handle_timer` is wanted next."""
+        return self._context.timers.next_deadline()
+
+    def outbound(self) -> Iterator[tuple[Flow, bytes]]:
+        """Take out the bytes to send, oldest first."""
+        outbox = self._context.outbox
+        while outbox:
+            yield outbox.popleft()
+
+    def next_event(self) -> SipEvent | None:
+        """Take out the oldest event."""
+        return self._context.events.popleft() if self._context.events else None
+
+    def lose_flow(self, flow: Flow, now: float) -> None:
+        """Learn that a connection broke or could not be opened."""
+        self._context.transactions.lose_flow(flow, now)
+        self._accounts.lose_flow(flow, now)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing would be cut short: no call, no removal at a registrar, no open transaction."""
+        return not (len(self._calls) or self._accounts.has_leavers or len(self._context.transactions))
+
+    # Accounts.
+
+    def put_account(self, config: AccountConfig, now: float) -> None:
+        """Add or change an account; it registers as soon as its target is known (`TargetNeeded`)."""
+        self._accounts.put(config, now)
+
+    def set_targets(self, account_id: AccountId, targets: tuple[Target, ...], now: float) -> None:
+        """Answer a `TargetNeeded`; an empty tuple means that the name does not resolve now."""
+        self._accounts.set_targets(account_id, targets, now)
+
+    def renew_registration(self, account_id: AccountId, now: float) -> None:
+        """Register at once, for example because a person asked for it."""
+        self._accounts.renew(account_id, now)
+
+    def drop_account(self, account_id: AccountId, now: float) -> None:
+        """Remove an account and its binding. Its calls go on."""
+        self._accounts.drop(account_id, now)
+
+    def stop(self, now: float) -> None:
+        """Hang up every call and remove every binding; `is_idle` tells when that is done."""
+        for handle in self._calls.handles():
+            self.hang_up(handle, now)
+        for account_id in self._accounts.ids():
+            self._accounts.drop(account_id, now)
+
+    # Calls.
+
+    def invite(self, account_id: AccountId, target: SipUri | str, *, sdp: bytes, now: float) -> CallHandle:
+        """Call a URI, or a number at the account's own domain.
+
+        Raises LocalProtocolError for an unknown account.
+        """
+        account = self._accounts.get(account_id)
+        if account is None:
+            raise LocalProtocolError(f"no account {account_id}")
+        uri = SipUri("sip", target, account.domain) if isinstance(target, str) else target
+        handle = self._calls.new_handle()
+        InviteClient(self._context, self._calls, account, handle).start(uri, sdp, now)
+        return handle
+
+    def ring(self, handle: CallHandle, now: float) -> None:
+        """Send 180."""
+        if (call := self._find(handle, InviteServer)) is not None:
+            call.ring(now)
+
+    def progress(self, handle: CallHandle, sdp: bytes, now: float) -> None:
+        """Send 183 with SDP: early media."""
+        if (call := self._find(handle, InviteServer)) is not None:
+            call.progress(sdp, now)
+
+    def answer(self, handle: CallHandle, sdp: bytes, now: float) -> None:
+        """Send 200 with our answer, or with our offer if the INVITE had none."""
+        if (call := self._find(handle, InviteServer)) is not None:
+            call.answer(sdp, now)
+
+    def reject(self, handle: CallHandle, status: int, reason: str | None = None, *, now: float) -> None:
+        """Refuse an incoming call with a final status from 300 on."""
+        if not 300 <= status <= 699:
+            raise LocalProtocolError(f"{status} refuses nothing")
+        if (call := self._find(handle, InviteServer)) is not None:
+            call.reject(status, reason, now)
+
+    def hang_up(self, handle: CallHandle, now: float, *, reason_header: str = "") -> None:
+        """End a call in any stage: CANCEL, 480 or BYE. Harmless when it has ended by itself."""
+        if (call := self._calls.find(handle)) is not None:
+            call.hang_up(now, reason_header)
+
+    def info(self, handle: CallHandle, content_type: str, body: bytes, *, now: float) -> None:
+        """Send an INFO inside an answered call."""
+        if (call := self._find(handle, EstablishedCall)) is not None:
+            call.send_info(content_type, body, now)
+
+    def reoffer(self, handle: CallHandle, sdp: bytes, now: float) -> bool:
+        """Offer other media; False when a change is already under way, or the call has ended."""
+        call = self._find(handle, EstablishedCall)
+        return call is not None and call.reoffer(sdp, now)
+
+    def answer_reoffer(self, handle: CallHandle, sdp: bytes, now: float) -> None:
+        """Answer a `ReofferReceived` with our answer, or with the offer that it asks for."""
+        if (call := self._find(handle, EstablishedCall)) is not None:
+            call.answer_reoffer(sdp, now)
+
+    def reject_reoffer(self, handle: CallHandle, status: int = 488, *, now: float) -> None:
+        """Decline a `ReofferReceived`; the call goes on as before."""
+        if (call := self._find(handle, EstablishedCall)) is not None:
+            call.reject_reoffer(status, None, now)
+
+    def export_dialog(self, handle: CallHandle) -> dict[str, object] | None:
+        """Plain values by which `end_exported` can end an answered call from another process."""
+        call = self._calls.find(handle)
+        return call.dialog.export() if isinstance(call, EstablishedCall) else None
+
+    def end_exported(self, exported: dict[str, object], config: AccountConfig, now: float) -> None:
+        """Send BYE for a dialog that another process had. Raises LocalProtocolError for what is no dialog."""
+        dialog = Dialog.restore(exported)
+        account = self._accounts.get(config.account_id) or Account(config, self._context.new_token())
+        send_bye(self._context, account, dialog, now)
+
+    def _find(self, handle: CallHandle, stage: type[Part]) -> Part | None:
+        """The call if it is in that stage, None if it has ended.
+
+        Raises LocalProtocolError in any other stage: the command makes no sense there.
+        """
+        call = self._calls.find(handle)
+        if call is None or isinstance(call, stage):
+            return call
+        raise LocalProtocolError(f"call {handle} is not in the right stage for this")

@@ -1,0 +1,299 @@
+"""A call after its 2xx, the same for both directions: BYE, INFO, re-INVITE (RFC 3261 sections 14 and 15)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from linegram.errors import UnexpectedEventError
+from linegram.sip.account import Account
+from linegram.sip.acknowledgement import AnswerRepeater, send_bye, send_in_dialog
+from linegram.sip.bodies import sdp_of
+from linegram.sip.call_table import CallTable
+from linegram.sip.context import EndpointContext
+from linegram.sip.dialog import Dialog
+from linegram.sip.events import (
+    CallConfirmed,
+    CallEnded,
+    CallHandle,
+    EndCause,
+    InfoReceived,
+    ReofferAnswered,
+    ReofferConfirmed,
+    ReofferReceived,
+    ReofferRefused,
+)
+from linegram.sip.message import Request, Response
+from linegram.sip.reoffer import IncomingReoffer, OutgoingReoffer
+from linegram.sip.transaction import ServerTransaction
+
+
+class CallState(Enum):
+    """Where an answered call stands. UNCONFIRMED: our 2xx waits for its ACK."""
+
+    UNCONFIRMED = "unconfirmed"
+    TALKING = "talking"
+    LEAVING = "leaving"
+    ENDED = "ended"
+
+
+class CallInput(Enum):
+    """What can happen to it."""
+
+    ACKED = "acked"
+    NEVER_ACKED = "never acked"
+    HANG_UP = "hang up"
+    REMOTE_BYE = "remote BYE"
+    LOST = "dialog lost"
+
+
+class CallStep(Enum):
+    """What is done, in the order of the row. A report is made once, with the cause named by the row."""
+
+    SEND_BYE = "send BYE"
+    REPORT_CONFIRMED = "report confirmed"
+    REPORT_END = "report the end"
+    RELEASE = "release the dialog"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The new state, what to do, and the cause if it ends the call."""
+
+    state: CallState
+    steps: tuple[CallStep, ...] = ()
+    cause: EndCause = EndCause.LOCAL_BYE
+
+
+_OURS: Final = (CallStep.SEND_BYE, CallStep.REPORT_END, CallStep.RELEASE)
+_THEIRS: Final = Row(CallState.ENDED, (CallStep.REPORT_END, CallStep.RELEASE), EndCause.REMOTE_BYE)
+
+# RFC 3261 15: the callee must not send BYE before its 2xx is acknowledged or given up.
+TRANSITIONS: Final[Mapping[tuple[CallState, CallInput], Row]] = {
+    (CallState.UNCONFIRMED, CallInput.ACKED): Row(CallState.TALKING, (CallStep.REPORT_CONFIRMED,)),
+    (CallState.UNCONFIRMED, CallInput.NEVER_ACKED): Row(CallState.ENDED, _OURS, EndCause.NOT_ACKNOWLEDGED),
+    (CallState.UNCONFIRMED, CallInput.HANG_UP): Row(CallState.LEAVING, (CallStep.REPORT_END,)),
+    (CallState.UNCONFIRMED, CallInput.REMOTE_BYE): _THEIRS,
+    (CallState.UNCONFIRMED, CallInput.LOST): Row(CallState.ENDED, _OURS, EndCause.DIALOG_LOST),
+    (CallState.TALKING, CallInput.ACKED): Row(CallState.TALKING),
+    (CallState.TALKING, CallInput.HANG_UP): Row(CallState.ENDED, _OURS),
+    (CallState.TALKING, CallInput.REMOTE_BYE): _THEIRS,
+    (CallState.TALKING, CallInput.LOST): Row(CallState.ENDED, _OURS, EndCause.DIALOG_LOST),
+    (CallState.LEAVING, CallInput.ACKED): Row(CallState.ENDED, (CallStep.SEND_BYE, CallStep.RELEASE)),
+    (CallState.LEAVING, CallInput.NEVER_ACKED): Row(CallState.ENDED, (CallStep.SEND_BYE, CallStep.RELEASE)),
+    (CallState.LEAVING, CallInput.HANG_UP): Row(CallState.LEAVING),
+    (CallState.LEAVING, CallInput.REMOTE_BYE): Row(CallState.ENDED, (CallStep.RELEASE,)),
+    (CallState.LEAVING, CallInput.LOST): Row(CallState.ENDED, (CallStep.SEND_BYE, CallStep.RELEASE)),
+    (CallState.ENDED, CallInput.ACKED): Row(CallState.ENDED),
+    (CallState.ENDED, CallInput.LOST): Row(CallState.ENDED),
+}
+
+
+class EstablishedCall:
+    """One answered call and its dialog."""
+
+    __slots__ = (
+        "_account",
+        "_calls",
+        "_context",
+        "_ending",
+        "_incoming_reoffer",
+        "_is_caller",
+        "_outgoing_reoffer",
+        "_repeater",
+        "dialog",
+        "handle",
+        "state",
+    )
+
+    def __init__(
+        self,
+        context: EndpointContext,
+        calls: CallTable,
+        account: Account,
+        *,
+        dialog: Dialog,
+        handle: CallHandle,
+    ) -> None:
+        self._context = context
+        self._calls = calls
+        self._account = account
+        self.dialog = dialog
+        self.handle = handle
+        self.state = CallState.TALKING
+        self._is_caller = dialog.remote_cseq is None
+        self._ending = CallEnded(handle, EndCause.LOCAL_BYE)
+        self._repeater: AnswerRepeater | None = None
+        self._outgoing_reoffer: OutgoingReoffer | None = None
+        self._incoming_reoffer: IncomingReoffer | None = None
+        calls.put(handle, self)
+        calls.dialogs[dialog.key] = self
+
+    def await_ack(self, transaction: ServerTransaction, response: Response, now: float) -> None:
+        """Send the 2xx that establishes the call, until its ACK comes."""
+        self.state = CallState.UNCONFIRMED
+        self._repeater = AnswerRepeater(self._context, transaction, response, self._on_never_acked)
+        self._repeater.start(now)
+
+    def take(
+        self, happening: CallInput, now: float, ending: CallEnded | None = None, sdp: bytes = b""
+    ) -> None:
+        """Follow the row of the present state; `ending` adds details to the cause that the row names."""
+        row = TRANSITIONS.get((self.state, happening))
+        if row is None:
+            raise UnexpectedEventError(self.state, happening)
+        self.state = row.state
+        self._ending = ending or CallEnded(self.handle, row.cause)
+        for step in row.steps:
+            self._perform(step, now, sdp)
+
+    def hang_up(self, now: float, reason_header: str = "") -> None:
+        """Send BYE now, or as soon as our 2xx is acknowledged."""
+        self.take(
+            CallInput.HANG_UP, now, CallEnded(self.handle, EndCause.LOCAL_BYE, reason_header=reason_header)
+        )
+
+    def send_info(self, content_type: str, body: bytes, now: float) -> None:
+        """Send an INFO; only a 408 or 481 to it has consequences (RFC 6086 4.2.2)."""
+        request = self.dialog.make_request("INFO")
+        request.headers.add("Content-Type", content_type)
+        request.body = body
+        exchange = send_in_dialog(self._context, self._account, self.dialog, request)
+        exchange.start(now, self._on_info_response)
+
+    def reoffer(self, sdp: bytes, now: float) -> bool:
+        """Send a re-INVITE; False when one of either side's is under way (14.1)."""
+        if self.state is not CallState.TALKING or self._is_changing:
+            return False
+        self._outgoing_reoffer = OutgoingReoffer(
+            self._context, self._account, self.dialog, self, sdp=sdp, is_caller=self._is_caller
+        )
+        self._outgoing_reoffer.start(now)
+        return True
+
+    def answer_reoffer(self, sdp: bytes, now: float) -> None:
+        """Answer their re-INVITE, or make the offer that it asks for; nothing if it is gone."""
+        reoffer = self._incoming_reoffer
+        if reoffer is not None and not reoffer.is_answered:
+            reoffer.answer(sdp, now, listener=self)
+
+    def reject_reoffer(self, status: int, reason: str | None, now: float) -> None:
+        """Decline their re-INVITE; nothing if it is gone."""
+        reoffer = self._incoming_reoffer
+        if reoffer is not None and not reoffer.is_answered:
+            self._incoming_reoffer = None
+            reoffer.reject(status, reason, now)
+
+    def receive(self, transaction: ServerTransaction, request: Request, now: float) -> None:
+        """Answer a request of the far side inside the dialog."""
+        if not self.dialog.is_in_order(request):
+            self._respond(transaction, 500, now)
+            return
+        match request.method:
+            case "BYE":
+                self._respond(transaction, 200, now)
+                reason = request.headers.get("Reason") or ""
+                self.take(
+                    CallInput.REMOTE_BYE,
+                    now,
+                    CallEnded(self.handle, EndCause.REMOTE_BYE, reason_header=reason),
+                )
+            case "INVITE":
+                self._receive_reoffer(transaction, request, now)
+            case "INFO":
+                self._respond(transaction, 200, now)
+                self._context.emit(InfoReceived(self.handle, request.content_type or "", request.body))
+            case "OPTIONS":
+                self._respond(transaction, 200, now)
+            case _:
+                self._respond(transaction, 405, now)
+
+    def on_ack(self, ack: Request, now: float) -> None:
+        """Take the ACK for our 2xx, of the first INVITE or of a re-INVITE."""
+        reoffer = self._incoming_reoffer
+        if self._repeater is not None:
+            self._repeater.stop()
+            self._repeater = None
+            self.take(CallInput.ACKED, now, sdp=sdp_of(ack))
+        elif reoffer is not None and reoffer.is_acknowledged_by(ack):
+            reoffer.stop()
+            self._incoming_reoffer = None
+            self._context.emit(ReofferConfirmed(self.handle, sdp_of(ack)))
+
+    def on_cancel(self, now: float, reason_header: str) -> None:  # noqa: ARG002 - the call goes on
+        """Withdraw their re-INVITE if it is still unanswered (9.2)."""
+        self.reject_reoffer(487, None, now)
+
+    def on_response_undelivered(self, now: float) -> None:
+        """Nothing: a 2xx has its own watch, and a failed re-INVITE changes nothing."""
+
+    def on_reoffer_answered(self, sdp: bytes) -> None:
+        """Tell the application that our offer was taken."""
+        self._outgoing_reoffer = None
+        self._context.emit(ReofferAnswered(self.handle, sdp))
+
+    def on_reoffer_refused(self, status: int, reason: str) -> None:
+        """Tell the application that all stays as it was."""
+        self._outgoing_reoffer = None
+        self._context.emit(ReofferRefused(self.handle, status, reason))
+
+    def on_dialog_lost(self, status: int, reason: str, now: float) -> None:
+        """End a call that the far side no longer knows (12.2.1.2)."""
+        self.take(CallInput.LOST, now, CallEnded(self.handle, EndCause.DIALOG_LOST, status, reason))
+
+    @property
+    def _is_changing(self) -> bool:
+        return self._outgoing_reoffer is not None or self._incoming_reoffer is not None
+
+    def _receive_reoffer(self, transaction: ServerTransaction, request: Request, now: float) -> None:
+        """Pass a re-INVITE up; 491 while ours is in flight, 500 while theirs is open (14.2)."""
+        if self._outgoing_reoffer is not None and self._outgoing_reoffer.is_in_flight:
+            self._respond(transaction, 491, now)
+            return
+        if self._incoming_reoffer is not None or self.state is not CallState.TALKING:
+            response = self._context.make_response(request, 500)
+            response.headers.add("Retry-After", str(int(self._context.spread(0.0, 10.99))))
+            transaction.respond(response, now)
+            return
+        sdp = sdp_of(request)
+        self.dialog.refresh_target(request)
+        transaction.respond(self._context.make_response(request, 100), now)
+        transaction.user = self
+        self._incoming_reoffer = IncomingReoffer(
+            self._context, self.dialog, transaction, is_offerless=not sdp
+        )
+        self._context.emit(ReofferReceived(self.handle, sdp))
+
+    def _respond(self, transaction: ServerTransaction, status: int, now: float) -> None:
+        transaction.respond(self._context.make_response(transaction.request, status), now)
+
+    def _on_never_acked(self, now: float) -> None:
+        self._repeater = None
+        self.take(CallInput.NEVER_ACKED, now)
+
+    def _on_info_response(self, response: Response, now: float) -> None:
+        if response.status in {408, 481} and self.state is not CallState.ENDED:
+            self.on_dialog_lost(response.status, response.reason, now)
+
+    def _perform(self, step: CallStep, now: float, sdp: bytes) -> None:
+        actions: Mapping[CallStep, Callable[[], None]] = {
+            CallStep.SEND_BYE: lambda: send_bye(
+                self._context, self._account, self.dialog, now, reason_header=self._ending.reason_header
+            ),
+            CallStep.REPORT_CONFIRMED: lambda: self._context.emit(CallConfirmed(self.handle, sdp)),
+            CallStep.REPORT_END: lambda: self._calls.end(self._ending),
+            CallStep.RELEASE: lambda: self._release(now),
+        }
+        actions[step]()
+
+    def _release(self, now: float) -> None:
+        if self._outgoing_reoffer is not None:
+            self._outgoing_reoffer.abandon()
+            self._outgoing_reoffer = None
+        self.reject_reoffer(487, None, now)
+        if self._incoming_reoffer is not None:
+            self._incoming_reoffer.stop()
+        if self._repeater is not None:
+            self._repeater.stop()
+            self._repeater = None
+        self._calls.dialogs.pop(self.dialog.key, None)

@@ -1,0 +1,322 @@
+"""An outgoing call until it is answered: INVITE, early media, forks, CANCEL (RFC 3261 9.1, 13.2)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from linegram.errors import UnexpectedEventError
+from linegram.sip.account import Account
+from linegram.sip.acknowledgement import Acknowledgement, send_bye
+from linegram.sip.bodies import answer_of, put_sdp
+from linegram.sip.call_table import CallTable
+from linegram.sip.context import ALLOWED_METHODS, EndpointContext
+from linegram.sip.dialog import Dialog
+from linegram.sip.established_call import EstablishedCall
+from linegram.sip.events import CallAnswered, CallEnded, CallHandle, EndCause, ProgressReceived
+from linegram.sip.exchange import Exchange
+from linegram.sip.headers import CSeq, Headers, NameAddress
+from linegram.sip.message import Request, Response
+from linegram.sip.registrar_answer import read_seconds
+from linegram.sip.timers import Timer
+from linegram.sip.transaction import RequestFailure
+from linegram.sip.transaction_requests import make_cancel
+from linegram.sip.uri import SipUri
+
+
+class InviteState(Enum):
+    """Where an outgoing INVITE stands. CANCEL_WANTED: no 1xx yet, so CANCEL must wait."""
+
+    TRYING = "trying"
+    PROCEEDING = "proceeding"
+    CANCEL_WANTED = "cancel wanted"
+    CANCELLING = "cancelling"
+    ANSWERED = "answered"
+    ENDED = "ended"
+
+
+class InviteInput(Enum):
+    """What can happen to it."""
+
+    PROVISIONAL = "1xx"
+    SUCCESS = "2xx"
+    FAILURE = "3xx-6xx"
+    NO_RESPONSE = "no response"
+    HANG_UP = "hang up"
+    GIVE_UP = "give up"
+
+
+class InviteStep(Enum):
+    """What is done, in the order of the row."""
+
+    REPORT_PROGRESS = "report progress"
+    ESTABLISH = "ACK and establish the call"
+    ACKNOWLEDGE = "ACK again; ACK and BYE another fork"
+    SEND_CANCEL = "send CANCEL"
+    REPORT_END = "report the end"
+    ABANDON = "abandon the transaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The new state and what to do."""
+
+    state: InviteState
+    steps: tuple[InviteStep, ...] = ()
+
+
+_ENDED: Final = Row(InviteState.ENDED, (InviteStep.REPORT_END,))
+_CANCELLED: Final = Row(InviteState.CANCELLING, (InviteStep.SEND_CANCEL,))
+_CROSSED: Final = Row(InviteState.ENDED, (InviteStep.ACKNOWLEDGE, InviteStep.REPORT_END))
+
+TRANSITIONS: Final[Mapping[tuple[InviteState, InviteInput], Row]] = {
+    (InviteState.TRYING, InviteInput.PROVISIONAL): Row(InviteState.PROCEEDING, (InviteStep.REPORT_PROGRESS,)),
+    (InviteState.TRYING, InviteInput.SUCCESS): Row(InviteState.ANSWERED, (InviteStep.ESTABLISH,)),
+    (InviteState.TRYING, InviteInput.FAILURE): _ENDED,
+    (InviteState.TRYING, InviteInput.NO_RESPONSE): _ENDED,
+    (InviteState.TRYING, InviteInput.HANG_UP): Row(InviteState.CANCEL_WANTED),
+    (InviteState.PROCEEDING, InviteInput.PROVISIONAL): Row(
+        InviteState.PROCEEDING, (InviteStep.REPORT_PROGRESS,)
+    ),
+    (InviteState.PROCEEDING, InviteInput.SUCCESS): Row(InviteState.ANSWERED, (InviteStep.ESTABLISH,)),
+    (InviteState.PROCEEDING, InviteInput.FAILURE): _ENDED,
+    (InviteState.PROCEEDING, InviteInput.NO_RESPONSE): _ENDED,
+    (InviteState.PROCEEDING, InviteInput.HANG_UP): _CANCELLED,
+    (InviteState.CANCEL_WANTED, InviteInput.PROVISIONAL): _CANCELLED,
+    (InviteState.CANCEL_WANTED, InviteInput.SUCCESS): _CROSSED,
+    (InviteState.CANCEL_WANTED, InviteInput.FAILURE): _ENDED,
+    (InviteState.CANCEL_WANTED, InviteInput.NO_RESPONSE): _ENDED,
+    (InviteState.CANCEL_WANTED, InviteInput.HANG_UP): Row(InviteState.CANCEL_WANTED),
+    (InviteState.CANCELLING, InviteInput.PROVISIONAL): Row(InviteState.CANCELLING),
+    (InviteState.CANCELLING, InviteInput.SUCCESS): _CROSSED,
+    (InviteState.CANCELLING, InviteInput.FAILURE): _ENDED,
+    (InviteState.CANCELLING, InviteInput.NO_RESPONSE): _ENDED,
+    (InviteState.CANCELLING, InviteInput.HANG_UP): Row(InviteState.CANCELLING),
+    # RFC 3261 9.1: no final answer within 64*T1 of the CANCEL.
+    (InviteState.CANCELLING, InviteInput.GIVE_UP): Row(
+        InviteState.ENDED, (InviteStep.ABANDON, InviteStep.REPORT_END)
+    ),
+    # RFC 3261 13.2.2.4: the 2xx again, or that of another fork.
+    (InviteState.ANSWERED, InviteInput.SUCCESS): Row(InviteState.ANSWERED, (InviteStep.ACKNOWLEDGE,)),
+    (InviteState.ENDED, InviteInput.SUCCESS): Row(InviteState.ENDED, (InviteStep.ACKNOWLEDGE,)),
+}
+
+
+class InviteClient:
+    """One outgoing INVITE and all that its forks answer."""
+
+    __slots__ = (
+        "_account",
+        "_acks",
+        "_calls",
+        "_context",
+        "_cseq",
+        "_early_sdp",
+        "_ending",
+        "_exchange",
+        "_handle",
+        "_hang_up_cause",
+        "_timer",
+        "state",
+    )
+
+    def __init__(
+        self, context: EndpointContext, calls: CallTable, account: Account, handle: CallHandle
+    ) -> None:
+        self._context = context
+        self._calls = calls
+        self._account = account
+        self._handle = handle
+        self._cseq = 1
+        self._acks: dict[str, Acknowledgement] = {}
+        self._early_sdp: dict[str, bytes] = {}
+        self._exchange: Exchange | None = None
+        self._timer: Timer | None = None
+        self._hang_up_cause: EndCause | None = None
+        self._ending = CallEnded(handle, EndCause.UNREACHABLE)
+        self.state = InviteState.TRYING
+        calls.put(handle, self)
+
+    def start(self, target: SipUri, sdp: bytes, now: float) -> None:
+        """Send the INVITE; without a resolved server the call ends at once."""
+        place = self._account.target
+        if place is None:
+            self._calls.end(CallEnded(self._handle, EndCause.UNREACHABLE, reason="server name not resolved"))
+            return
+        exchange = Exchange(
+            self._context,
+            self._account,
+            self._make_invite(target, sdp),
+            flow=place.flow,
+            next_cseq=self._next_cseq,
+        )
+        self._exchange = exchange
+        self._timer = self._context.timers.schedule(
+            now + self._context.config.ring_limit_s, self._on_ring_limit
+        )
+        exchange.start(now, self._on_response, self._on_failed)
+
+    def hang_up(self, now: float, reason_header: str = "") -> None:
+        """Cancel, as soon as the protocol allows it."""
+        self._withdraw(EndCause.LOCAL_CANCEL, now, reason_header)
+
+    def take(self, happening: InviteInput, now: float, response: Response | None = None) -> None:
+        """Follow the row of the present state."""
+        row = TRANSITIONS.get((self.state, happening))
+        if row is None:
+            raise UnexpectedEventError(self.state, happening)
+        self.state = row.state
+        for step in row.steps:
+            self._perform(step, now, response)
+        if self.state in {InviteState.ANSWERED, InviteState.ENDED}:
+            self._stop_timer()
+
+    def _perform(self, step: InviteStep, now: float, response: Response | None) -> None:
+        match step:
+            case InviteStep.REPORT_PROGRESS if response is not None:
+                self._report_progress(response)
+            case InviteStep.ESTABLISH if response is not None:
+                self._establish(response)
+            case InviteStep.ACKNOWLEDGE if response is not None:
+                self._acknowledge(response, now)
+            case InviteStep.SEND_CANCEL:
+                self._send_cancel(now)
+            case InviteStep.REPORT_END:
+                self._calls.end(self._ending)
+            case InviteStep.ABANDON:
+                if self._exchange is not None and self._exchange.transaction is not None:
+                    self._exchange.transaction.abandon()
+
+    def _make_invite(self, target: SipUri, sdp: bytes) -> Request:
+        account = self._account
+        headers = Headers()
+        headers.add("Max-Forwards", "70")
+        headers.add("From", str(account.address_of_record.with_tag(self._context.new_token())))
+        headers.add("To", str(NameAddress("", target.without_parameters())))
+        headers.add("Call-ID", self._context.new_token() + self._context.new_token())
+        headers.add("CSeq", str(CSeq(self._cseq, "INVITE")))
+        headers.add("Contact", str(NameAddress("", account.contact_uri())))
+        headers.add("Allow", ALLOWED_METHODS)
+        headers.add("User-Agent", self._context.config.user_agent)
+        request = Request("INVITE", target, headers)
+        put_sdp(request, sdp)
+        return request
+
+    def _next_cseq(self) -> int:
+        self._cseq += 1
+        return self._cseq
+
+    def _on_response(self, response: Response, now: float) -> None:
+        if response.status < 200:
+            if self.state not in {InviteState.ANSWERED, InviteState.ENDED}:
+                self.take(InviteInput.PROVISIONAL, now, response)
+        elif response.status < 300:
+            self._describe_end(response, EndCause.LOCAL_CANCEL)
+            self.take(InviteInput.SUCCESS, now, response)
+        else:
+            self._describe_end(response, EndCause.REMOTE_REJECT)
+            self.take(InviteInput.FAILURE, now, response)
+
+    def _on_failed(self, reason: RequestFailure, now: float) -> None:
+        cause = EndCause.TIMEOUT if reason is RequestFailure.TIMEOUT else EndCause.UNREACHABLE
+        self._ending = CallEnded(self._handle, self._hang_up_cause or cause)
+        self.take(InviteInput.NO_RESPONSE, now)
+
+    def _on_ring_limit(self, now: float) -> None:
+        self._timer = None
+        self._withdraw(EndCause.TIMEOUT, now, "")
+
+    def _on_give_up(self, now: float) -> None:
+        self._timer = None
+        self.take(InviteInput.GIVE_UP, now)
+
+    def _withdraw(self, cause: EndCause, now: float, reason_header: str) -> None:
+        if self._hang_up_cause is None:
+            self._hang_up_cause = cause
+            self._ending = CallEnded(self._handle, cause, reason_header=reason_header)
+        if self._exchange is not None:
+            self._exchange.may_retry = False
+        self.take(InviteInput.HANG_UP, now)
+
+    def _describe_end(self, response: Response, cause: EndCause) -> None:
+        self._ending = CallEnded(
+            self._handle,
+            self._hang_up_cause or cause,
+            response.status,
+            response.reason,
+            read_seconds(response.headers.get("Retry-After")),
+            response.headers.get("Reason") or "",
+            tuple(response.headers.get_all("Contact")) if 300 <= response.status < 400 else (),
+        )
+
+    def _report_progress(self, response: Response) -> None:
+        """Tell of a 101-199; its SDP, if any, answers our offer on that fork."""
+        if response.status == 100:
+            return
+        fork, sdp = response.to.tag or "", answer_of(response)
+        if sdp:
+            self._early_sdp[fork] = sdp
+        self._context.emit(ProgressReceived(self._handle, response.status, response.reason, sdp, fork))
+
+    def _establish(self, response: Response) -> None:
+        dialog = self._acknowledge_new(response)
+        if dialog is None:
+            return
+        EstablishedCall(self._context, self._calls, self._account, dialog=dialog, handle=self._handle)
+        sdp = answer_of(response) or self._early_sdp.get(response.to.tag or "", b"")
+        self._context.emit(CallAnswered(self._handle, sdp))
+
+    def _acknowledge(self, response: Response, now: float) -> None:
+        known = self._acks.get(response.to.tag or "")
+        if known is not None:
+            known.send()
+            return
+        dialog = self._acknowledge_new(response)
+        if dialog is not None:
+            send_bye(self._context, self._account, dialog, now)
+
+    def _acknowledge_new(self, response: Response) -> Dialog | None:
+        """Make the dialog of a 2xx and send its ACK."""
+        exchange = self._exchange
+        if exchange is None:
+            return None
+        dialog = Dialog.from_response(
+            exchange.request, response, account_id=self._account.account_id, flow=exchange.flow
+        )
+        ack = Acknowledgement(self._context, self._account, dialog, exchange.request)
+        self._acks[response.to.tag or ""] = ack
+        ack.send()
+        return dialog
+
+    def _send_cancel(self, now: float) -> None:
+        exchange = self._exchange
+        if exchange is None:
+            return
+        cancel = make_cancel(exchange.request)
+        if self._ending.reason_header:
+            cancel.headers.add("Reason", self._ending.reason_header)
+        Bystander.send(self._context, cancel, exchange, now)
+        self._stop_timer()
+        self._timer = self._context.timers.schedule(
+            now + self._context.config.durations.transaction_s, self._on_give_up
+        )
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Bystander:
+    """User of a CANCEL: the INVITE's own answer is what counts."""
+
+    @classmethod
+    def send(cls, context: EndpointContext, cancel: Request, exchange: Exchange, now: float) -> None:
+        """Send the CANCEL on the way of its INVITE."""
+        context.transactions.send_request(cancel, exchange.flow, cls(), now)
+
+    def on_response(self, response: Response, now: float) -> None:
+        """Nothing to do."""
+
+    def on_request_failed(self, reason: RequestFailure, now: float) -> None:
+        """Nothing to do."""

@@ -1,0 +1,274 @@
+"""Keeps one account registered, by `registration_table`: REGISTER, refresh, removal (RFC 3261 10.2)."""
+
+from typing import Protocol
+
+from linegram.errors import UnexpectedEventError
+from linegram.sip.account import Account
+from linegram.sip.context import EndpointContext
+from linegram.sip.events import RegistrationChanged, RegistrationState, TargetNeeded
+from linegram.sip.exchange import Exchange
+from linegram.sip.flow import is_address
+from linegram.sip.headers import CSeq, Headers, NameAddress
+from linegram.sip.message import Request, Response
+from linegram.sip.pacer import Pacer
+from linegram.sip.registrar_answer import classify, read_granted, read_seconds
+from linegram.sip.registration_table import TRANSITIONS, Happening, Phase, Step
+from linegram.sip.timers import Timer
+from linegram.sip.transaction import RequestFailure
+from linegram.sip.uri import SipUri
+
+_STATES = {
+    Phase.REGISTERED: RegistrationState.REGISTERED,
+    Phase.WAITING: RegistrationState.RETRYING,
+    Phase.REFUSED: RegistrationState.REFUSED,
+    Phase.GONE: RegistrationState.UNREGISTERED,
+}
+_TARGET_FAILURES = frozenset({0, 408, 500, 503, 504})
+
+
+class RegistrationListener(Protocol):
+    """Who keeps the accounts."""
+
+    def on_bound(self, account: Account, now: float) -> None:
+        """Our binding is in force at the account's target."""
+
+    def on_gone(self, account: Account) -> None:
+        """The account has left for good."""
+
+
+class Registration:
+    """The effort to keep one account's binding."""
+
+    __slots__ = (
+        "_account",
+        "_bound_uri",
+        "_call_id",
+        "_context",
+        "_cseq",
+        "_expires_s",
+        "_failures",
+        "_from_tag",
+        "_granted_s",
+        "_is_awaiting_target",
+        "_listener",
+        "_other_contacts",
+        "_pacer",
+        "_reported",
+        "_retry_after_s",
+        "_sent_uri",
+        "_status",
+        "_timer",
+        "phase",
+    )
+
+    def __init__(
+        self, context: EndpointContext, account: Account, pacer: Pacer, listener: RegistrationListener
+    ) -> None:
+        self.phase = Phase.IDLE
+        self._context = context
+        self._account = account
+        self._pacer = pacer
+        self._listener = listener
+        self._call_id = context.new_token() + context.new_token()
+        self._from_tag = context.new_token()
+        self._cseq = 0
+        self._expires_s = account.config.expires_s
+        self._granted_s = 0
+        self._failures = 0
+        self._retry_after_s: int | None = None
+        self._status: tuple[int, str] = (0, "")
+        self._other_contacts: tuple[str, ...] = ()
+        self._bound_uri: SipUri | None = None
+        self._sent_uri: SipUri | None = None
+        self._reported: RegistrationChanged | None = None
+        self._is_awaiting_target = False
+        self._timer: Timer | None = None
+
+    def take(self, happening: Happening, now: float) -> None:
+        """Follow the row of the current phase and `happening`."""
+        row = TRANSITIONS.get((self.phase, happening))
+        if row is None:
+            raise UnexpectedEventError(self.phase, happening)
+        if row.phase is not self.phase:
+            self._stop_timer()
+        self.phase = row.phase
+        for step in row.steps:
+            self._perform(step, now)
+
+    def take_target(self, now: float) -> None:
+        """Go on with what waited for the server's address."""
+        if self._is_awaiting_target:
+            self._is_awaiting_target = False
+            if self.phase is Phase.SENDING:
+                self._send(now)
+            else:
+                self._finish(Happening.FAILED, now, (0, "server name not resolved"))
+
+    def lose_target(self, now: float) -> None:
+        """Fail what waited for the server's address."""
+        if self._is_awaiting_target:
+            self._is_awaiting_target = False
+            self._finish(Happening.FAILED, now, (0, "server name not resolved"))
+
+    def abandon(self) -> None:
+        """Stop without a word to the registrar: another registration takes over the same Contact."""
+        self._stop_timer()
+        self._is_awaiting_target = False
+        self.phase = Phase.GONE
+
+    def _perform(self, step: Step, now: float) -> None:
+        match step:
+            case Step.QUEUE:
+                self._set_timer(self._pacer.next_slot(now))
+            case Step.SEND:
+                self._send(now)
+            case Step.SEND_REMOVAL:
+                self._send_removal(now)
+            case Step.SCHEDULE_REFRESH:
+                self._listener.on_bound(self._account, now)
+                self._schedule_refresh(now)
+            case Step.SCHEDULE_RETRY:
+                self._set_timer(now + self._retry_delay_s())
+            case Step.SCHEDULE_SLOW_RETRY:
+                self._set_timer(now + self._context.config.refused_retry_s * self._context.spread(0.8, 1.2))
+            case Step.REPORT:
+                self._report()
+            case Step.REPORT_GONE:
+                self._report()
+                self._listener.on_gone(self._account)
+
+    def _set_timer(self, deadline: float) -> None:
+        self._stop_timer()
+        self._timer = self._context.timers.schedule(deadline, lambda now: self.take(Happening.DUE, now))
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _schedule_refresh(self, now: float) -> None:
+        """Refresh at 70-90 % of what was granted; at once, but paced, when our Contact has moved since."""
+        if self._bound_uri != self._account.contact_uri():
+            self.take(Happening.RENEW, now)
+        else:
+            self._set_timer(now + max(1.0, self._granted_s * self._context.spread(0.7, 0.9)))
+
+    def _retry_delay_s(self) -> float:
+        """Twice as long after each failure, spread; never before the server's Retry-After."""
+        config = self._context.config
+        delay_s = min(config.retry_limit_s, config.retry_first_s * 2.0 ** min(self._failures - 1, 16))
+        if self._retry_after_s is not None:
+            return max(delay_s, self._retry_after_s) * self._context.spread(1.0, 1.2)
+        return delay_s * self._context.spread(0.5, 1.0)
+
+    def _report(self) -> None:
+        status, reason = self._status
+        event = RegistrationChanged(
+            self._account.account_id,
+            _STATES[self.phase],
+            status,
+            reason,
+            float(self._granted_s),
+            self._other_contacts,
+        )
+        if event != self._reported:
+            self._reported = event
+            self._context.emit(event)
+
+    def _send(self, now: float) -> None:
+        if self._account.target is None:
+            self._is_awaiting_target = True
+            self._context.emit(TargetNeeded(self._account.account_id))
+            return
+        self._sent_uri = self._account.contact_uri()
+        bindings = [(self._sent_uri, self._expires_s)]
+        if self._bound_uri is not None and self._bound_uri != self._sent_uri:
+            bindings.append((self._bound_uri, 0))
+        self._start_exchange(bindings, now)
+
+    def _send_removal(self, now: float) -> None:
+        if self._bound_uri is None or self._account.target is None:
+            self.take(Happening.GRANTED, now)
+            return
+        self._sent_uri = None
+        self._start_exchange([(self._bound_uri, 0)], now)
+
+    def _start_exchange(self, bindings: list[tuple[SipUri, int]], now: float) -> None:
+        target = self._account.target
+        if target is None:
+            return
+        exchange = Exchange(
+            self._context,
+            self._account,
+            self._make_register(bindings),
+            flow=target.flow,
+            next_cseq=self._next_cseq,
+        )
+        exchange.start(now, self._on_response, self._on_failed)
+
+    def _make_register(self, bindings: list[tuple[SipUri, int]]) -> Request:
+        account = self._account
+        address = account.address_of_record
+        headers = Headers()
+        headers.add("Max-Forwards", "70")
+        headers.add("From", str(address.with_tag(self._from_tag)))
+        headers.add("To", str(address))
+        headers.add("Call-ID", self._call_id)
+        headers.add("CSeq", str(CSeq(self._next_cseq(), "REGISTER")))
+        for uri, expires_s in bindings:
+            headers.add("Contact", str(NameAddress("", uri, (("expires", str(expires_s)),))))
+        headers.add("Expires", str(bindings[0][1]))
+        headers.add("User-Agent", self._context.config.user_agent)
+        return Request("REGISTER", SipUri("sip", None, account.domain), headers)
+
+    def _next_cseq(self) -> int:
+        self._cseq += 1
+        return self._cseq
+
+    def _on_response(self, response: Response, now: float) -> None:
+        if response.status < 200:
+            return
+        self._account.learn_public_place(response)
+        self._retry_after_s = read_seconds(response.headers.get("Retry-After"))
+        happening = classify(response.status)
+        if happening is Happening.GRANTED:
+            self._read_granted(response)
+        elif happening is Happening.TOO_BRIEF and not self._lengthen(response):
+            happening = Happening.FAILED
+        self._finish(happening, now, (response.status, response.reason))
+
+    def _read_granted(self, response: Response) -> None:
+        self._bound_uri = self._sent_uri
+        if self._sent_uri is not None:
+            granted = read_granted(response, self._sent_uri, asked_s=self._expires_s)
+            self._granted_s = granted.expires_s
+            self._other_contacts = granted.other_contacts
+
+    def _lengthen(self, response: Response) -> bool:
+        """Take the registrar's Min-Expires (RFC 3261 10.2.8); False if that changes nothing."""
+        minimum_s = read_seconds(response.headers.get("Min-Expires")) or 0
+        if minimum_s <= self._expires_s:
+            return False
+        self._expires_s = minimum_s
+        return True
+
+    def _on_failed(self, reason: RequestFailure, now: float) -> None:
+        self._retry_after_s = None
+        self._finish(Happening.FAILED, now, (0, reason.value))
+
+    def _finish(self, happening: Happening, now: float, status: tuple[int, str]) -> None:
+        self._status = status
+        if happening is Happening.GRANTED:
+            self._failures = 0
+        else:
+            self._failures += 1
+            self._granted_s = 0
+            self._turn_to_next_target(status[0])
+        self.take(happening, now)
+
+    def _turn_to_next_target(self, status: int) -> None:
+        """Try another place of the server; ask for the name again when all have failed."""
+        if status not in _TARGET_FAILURES or not self._account.try_next_target():
+            return
+        if not is_address(self._account.config.contact_point[0]) and not self._is_awaiting_target:
+            self._context.emit(TargetNeeded(self._account.account_id))

@@ -1,0 +1,175 @@
+"""Changing the media of an established call: a re-INVITE of ours or of theirs (RFC 3261 section 14)."""
+
+from typing import Final, Protocol
+
+from linegram.sip.account import Account
+from linegram.sip.acknowledgement import Acknowledgement, AnswerRepeater, send_in_dialog
+from linegram.sip.bodies import answer_of, put_sdp
+from linegram.sip.context import EndpointContext
+from linegram.sip.dialog import Dialog
+from linegram.sip.exchange import Exchange
+from linegram.sip.message import Request, Response
+from linegram.sip.timers import Timer
+from linegram.sip.transaction import RequestFailure, ServerTransaction
+
+_MAX_GLARES: Final = 4
+_DIALOG_LOST: Final = frozenset({408, 481})
+
+
+class ReofferListener(Protocol):
+    """The call whose media changes."""
+
+    def on_reoffer_answered(self, sdp: bytes) -> None:
+        """Our offer was taken."""
+
+    def on_reoffer_refused(self, status: int, reason: str) -> None:
+        """Our offer was declined; all stays as it was."""
+
+    def on_dialog_lost(self, status: int, reason: str, now: float) -> None:
+        """The far side does not know the call any more."""
+
+
+class OutgoingReoffer:
+    """A re-INVITE of ours, repeated after glare (14.1)."""
+
+    __slots__ = (
+        "_account",
+        "_ack",
+        "_context",
+        "_dialog",
+        "_exchange",
+        "_glares",
+        "_is_caller",
+        "_is_open",
+        "_listener",
+        "_sdp",
+        "_timer",
+    )
+
+    def __init__(
+        self,
+        context: EndpointContext,
+        account: Account,
+        dialog: Dialog,
+        listener: ReofferListener,
+        *,
+        sdp: bytes,
+        is_caller: bool,
+    ) -> None:
+        self._context = context
+        self._account = account
+        self._dialog = dialog
+        self._listener = listener
+        self._sdp = sdp
+        self._is_caller = is_caller
+        self._glares = 0
+        self._is_open = True
+        self._ack: Acknowledgement | None = None
+        self._exchange: Exchange | None = None
+        self._timer: Timer | None = None
+
+    @property
+    def is_in_flight(self) -> bool:
+        """Whether an INVITE of ours is unanswered, so that one of theirs gets 491."""
+        return self._exchange is not None
+
+    def start(self, now: float) -> None:
+        """Send the re-INVITE."""
+        self._timer = None
+        request = self._dialog.make_request("INVITE")
+        put_sdp(request, self._sdp)
+        self._exchange = send_in_dialog(self._context, self._account, self._dialog, request)
+        self._exchange.start(now, self._on_response, self._on_failed)
+
+    def abandon(self) -> None:
+        """Report nothing more; a 2xx that still comes is acknowledged all the same."""
+        self._is_open = False
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _on_response(self, response: Response, now: float) -> None:
+        if response.status < 200:
+            return
+        if response.status < 300:
+            self._on_success(response)
+            return
+        self._exchange = None
+        if not self._is_open:
+            return
+        if response.status == 491 and self._glares < _MAX_GLARES:
+            self._wait_out_glare(now)
+            return
+        self._is_open = False
+        if response.status in _DIALOG_LOST:
+            self._listener.on_dialog_lost(response.status, response.reason, now)
+        else:
+            self._listener.on_reoffer_refused(response.status, response.reason)
+
+    def _on_success(self, response: Response) -> None:
+        if self._ack is None and self._exchange is not None:
+            self._dialog.refresh_target(response)
+            self._ack = Acknowledgement(self._context, self._account, self._dialog, self._exchange.request)
+            self._exchange = None
+        if self._ack is not None:
+            self._ack.send()
+        if self._is_open:
+            self._is_open = False
+            self._listener.on_reoffer_answered(answer_of(response))
+
+    def _wait_out_glare(self, now: float) -> None:
+        """Try again after 2.1-4 s if we made the Call-ID, else after 0-2 s."""
+        self._glares += 1
+        low_s, high_s = (2.1, 4.0) if self._is_caller else (0.0, 2.0)
+        self._timer = self._context.timers.schedule(now + self._context.spread(low_s, high_s), self.start)
+
+    def _on_failed(self, reason: RequestFailure, now: float) -> None:
+        self._exchange = None
+        if self._is_open:
+            self._is_open = False
+            self._listener.on_dialog_lost(0, reason.value, now)
+
+
+class IncomingReoffer:
+    """A re-INVITE of theirs, until the ACK for our answer."""
+
+    __slots__ = ("_context", "_dialog", "_repeater", "is_offerless", "transaction")
+
+    def __init__(
+        self, context: EndpointContext, dialog: Dialog, transaction: ServerTransaction, *, is_offerless: bool
+    ) -> None:
+        self._context = context
+        self._dialog = dialog
+        self._repeater: AnswerRepeater | None = None
+        self.transaction = transaction
+        self.is_offerless = is_offerless
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether only the ACK is missing."""
+        return self._repeater is not None
+
+    def answer(self, sdp: bytes, now: float, *, listener: ReofferListener) -> None:
+        """Send our SDP in a 200 and wait for the ACK."""
+        response = self._context.make_response(self.transaction.request, 200)
+        response.headers.add("Contact", self._dialog.contact)
+        put_sdp(response, sdp)
+        self._repeater = AnswerRepeater(
+            self._context,
+            self.transaction,
+            response,
+            lambda at: listener.on_dialog_lost(0, "re-INVITE not acknowledged", at),
+        )
+        self._repeater.start(now)
+
+    def reject(self, status: int, reason: str | None, now: float) -> None:
+        """Decline; the media stay as they were."""
+        self.transaction.respond(self._context.make_response(self.transaction.request, status, reason), now)
+
+    def is_acknowledged_by(self, ack: Request) -> bool:
+        """Whether this ACK is the one that is missing."""
+        return self.is_answered and ack.cseq.number == self.transaction.request.cseq.number
+
+    def stop(self) -> None:
+        """Repeat the answer no more."""
+        if self._repeater is not None:
+            self._repeater.stop()
