@@ -14,7 +14,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-peers=${LINEGRAM_PEERS:-$here/.peers}
+peers=${LINEGRAM_PEERS:-$here/.peers}   # another folder than .peers/
+apt=${LINEGRAM_APT:-/etc/apt}            # where the sources of this machine are described
 
 # name, suite, package, program in the package, what the version must start with
 table='
@@ -36,7 +37,7 @@ packages_of() { rows | awk -v suite="$1" '$2 == suite { print $3 }' | sort -u | 
 
 # Prints "URI KEYRING" of the first Debian archive in deb822 files: a stanza that is not a security one.
 mirror_from_stanzas() {
-    sed -s -e '/^#/d' -e '$G' /etc/apt/sources.list.d/*.sources 2>/dev/null | awk '
+    sed -s -e '/^#/d' -e '$G' "$apt"/sources.list.d/*.sources 2>/dev/null | awk '
         function close_stanza() {
             if (types ~ /(^| )deb( |$)/ && suites !~ /security/ && uri && enabled != "no" && components ~ /main/)
                 { print uri, (key ~ /^\// ? key : "-"); found = 1; exit }
@@ -55,7 +56,7 @@ mirror_from_stanzas() {
 
 # The same from one-line files: deb [signed-by=KEYRING] URI SUITE COMPONENTS.
 mirror_from_lines() {
-    cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null | sed '/^#/d' | awk '
+    cat "$apt"/sources.list "$apt"/sources.list.d/*.list 2>/dev/null | sed '/^#/d' | awk '
         $1 == "deb" {
             key = "-"
             if (match($0, /\[[^]]*\]/)) {
@@ -168,9 +169,11 @@ write_status() {
 fetch_missing() {
     local suite
     for suite in "$@"; do
-        (fetch "$suite" >"$peers/$suite.log" 2>&1 && rm -f "$peers/$suite.log") &
+        # No && and no || around it: either would switch `set -e` off inside.
+        (fetch "$suite"; rm -f "$peers/$suite.log") >"$peers/$suite.log" 2>&1 &
     done
     wait
+    rm -rf "$peers"/*.new
 }
 
 unfetchable=''

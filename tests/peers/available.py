@@ -76,7 +76,7 @@ def bounded(command: Sequence[str]) -> list[str]:
     setpriv = shutil.which("setpriv")
     if setpriv is None:
         return list(command)
-    return [setpriv, "--pdeathsig", "KILL", *_ordinary_user(setpriv), *command]
+    return [setpriv, "--pdeathsig", "TERM", *_ordinary_user(setpriv), *command]
 
 
 @cache

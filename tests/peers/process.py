@@ -104,7 +104,7 @@ class PeerProcess:
 
 
 def living_group(group: int) -> list[int]:
-    """List the processes of a group that are alive; those that are dead and not yet waited for do not count."""
+    """List the living processes of a group; dead ones that nobody has waited for do not count."""
     members = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
