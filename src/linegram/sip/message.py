@@ -2,6 +2,7 @@
 
 Whatever the bytes, `parse_datagram` returns a message or raises RemoteProtocolError. A message that came
 through it has a readable topmost Via, From, To, Call-ID and CSeq; other fields are read when asked for.
+Content-Length is framing, not content: it is checked and dropped when read, and computed when written.
 """
 
 import re
@@ -48,7 +49,7 @@ REASON_PHRASES: Final[Mapping[int, str]] = MappingProxyType(
 """The usual reason phrase of each registered status."""
 
 _SINGLE: Final = ("from", "to", "call-id", "cseq")
-_AT_MOST_ONE: Final = ("content-length", "content-type", "max-forwards", "expires")
+_AT_MOST_ONE: Final = ("content-type", "max-forwards", "expires")
 _FOLD: Final = re.compile(r"[ \t]*\r\n[ \t]+").sub
 _STATUS_LINE: Final = re.compile(r"SIP/([0-9]+\.[0-9]+) ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE).fullmatch
 _REQUEST_LINE: Final = re.compile(r"([^ \t]+) ([^ \t]+) SIP/([0-9]+\.[0-9]+)", re.IGNORECASE).fullmatch
@@ -193,18 +194,16 @@ def parse_datagram(data: bytes) -> Message:
     head, separator, body = data.lstrip(b"\r\n").partition(b"\r\n\r\n")
     if not separator:
         raise RemoteProtocolError("header fields do not end")
-    start_line, headers = _parse_head(head)
-    length = _parse_content_length(headers)
-    if length is not None:
-        if length > len(body):
-            raise RemoteProtocolError("body shorter than Content-Length")
-        body = body[:length]
+    start_line, entries = _parse_head(head)
+    lengths = [value for key, _, value in entries if key == "content-length"]
+    body = _cut_body(body, lengths)
+    headers = Headers(entries=[entry for entry in entries if entry[0] != "content-length"])
     message = _make_message(start_line, headers, body)
     _check(message)
     return message
 
 
-def _parse_head(head: bytes) -> tuple[str, Headers]:
+def _parse_head(head: bytes) -> tuple[str, list[Entry]]:
     text = head.decode("utf-8", "surrogateescape")
     if "\n " in text or "\n\t" in text:
         text = _FOLD(" ", text)
@@ -216,7 +215,7 @@ def _parse_head(head: bytes) -> tuple[str, Headers]:
         raise RemoteProtocolError("too many header fields", status_hint=513)
     if max(map(len, lines)) > MAX_LINE_CHARACTERS:
         raise RemoteProtocolError("header line too long", status_hint=513)
-    return lines[0], Headers(entries=[_parse_field(line) for line in lines[1:]])
+    return lines[0], [_parse_field(line) for line in lines[1:]]
 
 
 def _parse_field(line: str) -> Entry:
@@ -227,13 +226,17 @@ def _parse_field(line: str) -> Entry:
     return key, spelling, value.strip(" \t")
 
 
-def _parse_content_length(headers: Headers) -> int | None:
-    value = headers.get("Content-Length")
-    if value is None:
-        return None
-    if not (value.isascii() and value.isdecimal()) or len(value) > 9:
+def _cut_body(body: bytes, lengths: list[str]) -> bytes:
+    """Return the body that Content-Length announces; without it, all that came."""
+    if not lengths:
+        return body
+    if len(lengths) > 1:
+        raise RemoteProtocolError("content-length: at most one expected")
+    if not (lengths[0].isascii() and lengths[0].isdecimal()) or len(lengths[0]) > 9:
         raise RemoteProtocolError("malformed Content-Length")
-    return int(value)
+    if int(lengths[0]) > len(body):
+        raise RemoteProtocolError("body shorter than Content-Length")
+    return body[: int(lengths[0])]
 
 
 def _make_message(start_line: str, headers: Headers, body: bytes) -> Message:

@@ -93,7 +93,7 @@ def answer(
     stream = replace(
         agreed,
         receivable=MappingProxyType({codec.payload_type: codec}),
-        telephone_event=event and TelephoneEvent(event.payload_type, event.payload_type, event.clock_hz),
+        telephone_event=None if event is None else _mirror(event),
     )
     return AnsweredMedia(sdp if previous is None else sdp.with_version_after(previous), stream)
 
@@ -188,6 +188,10 @@ def _match_events(
     if sent is None or received is None:
         return None
     return TelephoneEvent(sent.payload_type, received.payload_type, sent.clock_hz)
+
+
+def _mirror(event: CodecOffer) -> TelephoneEvent:
+    return TelephoneEvent(event.payload_type, event.payload_type, event.clock_hz)
 
 
 def _offered_direction(sdp: Sdp, section: MediaDescription) -> Direction:

@@ -8,6 +8,7 @@ describe time may be missing; sizes are strict.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final, Self
 
 from linegram.errors import LocalProtocolError, RemoteProtocolError
@@ -136,15 +137,15 @@ class Sdp:
         starts = [index for index, (letter, _) in enumerate(lines) if letter == "m"]
         if len(starts) > MAX_MEDIA:
             raise RemoteProtocolError("too many media descriptions", status_hint=488)
-        ends = [*starts[1:], len(lines)]
-        session = _Section.collect(lines[1 : starts[0] if starts else len(lines)])
+        bounds = [*starts, len(lines)]
+        session = _Section.collect(lines[1 : bounds[0]])
         if session.origin is None:
             raise RemoteProtocolError("SDP has no origin", status_hint=488)
         return cls(
             session.origin,
             tuple(
                 MediaDescription.parse(lines[start][1], lines[start + 1 : end])
-                for start, end in zip(starts, ends, strict=True)
+                for start, end in pairwise(bounds)
             ),
             session.connection,
             session.attributes,
