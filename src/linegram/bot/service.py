@@ -1,6 +1,7 @@
 """The bot as a running service: routers, what they are given, and long polling."""
 
 import asyncio
+import contextlib
 
 import structlog
 from aiogram import Bot, Dispatcher
@@ -43,6 +44,8 @@ class BotService:
     async def close(self) -> None:
         """Stop polling and close the connection."""
         if self._polling is not None:
+            with contextlib.suppress(RuntimeError):  # it has not begun to poll yet
+                await self._dispatcher.stop_polling()
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)
         await self.bot.session.close()

@@ -1,0 +1,76 @@
+"""The real bot, polling the sandbox, with a desk that the test fills."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from time import time
+
+import pytest
+
+from linegram.bot.ports import LineRow
+from linegram.bot.service import BotService, make_bot
+from linegram.calls.card import Card, CardButton
+from linegram.sandbox.botapi import SandboxBotApi
+from linegram.sandbox.world import World
+from linegram.sandbox.world.people import Person
+from linegram.units import TelegramUserId
+
+
+@dataclass
+class RecordingDesk:
+    """Answers with the cards it was given and remembers presses."""
+
+    cards: dict[str, Card] = field(default_factory=dict)
+    presses: list[tuple[TelegramUserId, str, CardButton]] = field(default_factory=list)
+
+    def card(self, card_id: str) -> Card | None:
+        return self.cards.get(card_id)
+
+    async def press(self, user_id: TelegramUserId, card_id: str, button: CardButton) -> bool:
+        self.presses.append((user_id, card_id, button))
+        return card_id in self.cards
+
+
+@dataclass
+class FixedLines:
+    """The same lines for everybody."""
+
+    rows: tuple[LineRow, ...] = ()
+
+    async def lines(self, user_id: TelegramUserId) -> Sequence[LineRow]:
+        return self.rows
+
+
+@dataclass
+class Stage:
+    """A running bot and whom it plays with."""
+
+    world: World
+    api: SandboxBotApi
+    service: BotService
+    desk: RecordingDesk
+    lines: FixedLines
+    anna: Person
+    caller: Person
+    bot: Person
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    world = World(Random(7), time)
+    anna = world.people.add_person("Anna")
+    caller = world.people.add_person("Office calls")
+    person = world.people.add_bot("Linegram", username="linegram_bot")
+    world.people.meet(anna.user_id, caller.user_id)
+    world.people.meet(caller.user_id, anna.user_id)
+    assert person.bot is not None
+    async with SandboxBotApi(world) as api:
+        service = BotService(
+            make_bot(person.bot.token, api.url),
+            calling_account_id=TelegramUserId(caller.user_id),
+            calling_account="@office_calls",
+        )
+        made = Stage(world, api, service, RecordingDesk(), FixedLines(), anna, caller, person)
+        service.start(made.desk, made.lines)
+        yield made
+        await service.close()
