@@ -1,0 +1,1 @@
+"""Tests of the sandbox MTProto server with real clients."""
