@@ -64,7 +64,9 @@ class AccountTable:
             return
         self._forget(account)
         self._leaving.add(account)
-        self._registrations.pop(account_id).take(Happening.LEAVE, now)
+        registration = self._registrations.pop(account_id)
+        registration.take(Happening.LEAVE, now)
+        registration.lose_target(now)
 
     def renew(self, account_id: AccountId, now: float) -> None:
         """Register now, whatever the timers say."""
