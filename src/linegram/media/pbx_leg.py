@@ -1,0 +1,163 @@
+"""One PBX leg inside a media host: its sockets, its RTP stream, where the peer is, whether it still sends."""
+
+import random
+from collections.abc import Iterator
+from typing import Final
+
+import structlog
+
+from linegram.audio.frame import NARROWBAND_HZ, PcmFrame
+from linegram.audio.resample import Resampler
+from linegram.errors import LocalProtocolError, UnavailableError
+from linegram.link.events import DigitReceived
+from linegram.media.control import HostSettings, MediaSilent, RemoteMedia
+from linegram.media.latch import Latch
+from linegram.media.sockets import MediaSockets
+from linegram.media.stream import RtpStream, StreamSettings
+from linegram.media.stream_reports import StreamStatistics
+from linegram.media.watch import MediaWatch
+from linegram.units import LegId
+
+log = structlog.get_logger()
+
+_RTCP_EVERY_TICKS: Final = 10
+_PTIMES_MS: Final = (20, 40, 60)
+
+
+class PbxLeg:
+    """Moves one leg's audio between its sockets and 20 ms frames, at whatever rate the call works."""
+
+    def __init__(self, leg_id: LegId, sockets: MediaSockets, settings: HostSettings) -> None:
+        self.leg_id = leg_id
+        self.sockets = sockets
+        self.statistics: StreamStatistics | None = None
+        self._remote: RemoteMedia | None = None
+        self._settings: StreamSettings | None = None
+        self._stream: RtpStream | None = None
+        self._rtp = Latch()
+        self._rtcp = Latch()
+        self._watch = MediaWatch(settings.first_media_limit_s, settings.media_limit_s)
+        self._inwards = Resampler(NARROWBAND_HZ, NARROWBAND_HZ)
+        self._outwards = Resampler(NARROWBAND_HZ, NARROWBAND_HZ)
+        self._ticks = 0
+
+    @property
+    def sample_hz(self) -> int | None:
+        """The rate of the codec that we send; None before the leg is connected."""
+        return self._stream.sample_hz if self._stream is not None else None
+
+    @property
+    def codec(self) -> str:
+        """The codec we send, empty before the leg is connected."""
+        return self._stream.codec_name if self._stream is not None else ""
+
+    def connect(self, remote: RemoteMedia, now: float) -> None:
+        """Follow an agreement; the stream goes on when only its address or direction changed."""
+        settings = _stream_settings(remote)
+        if settings != self._settings:
+            self._replace_stream(settings, now)
+        self._remote = remote
+        self._rtp.agree((remote.ip, remote.port))
+        self._rtcp.agree((remote.ip, remote.rtcp_port))
+        if remote.direction.may_receive and not remote.is_early:
+            self._watch.expect(now)
+        else:
+            self._watch.pause()
+
+    def drain(self, now: float) -> None:
+        """Take in all that has come since the last time."""
+        stream = self._stream
+        for datagram, source in self.sockets.received_rtp():
+            if stream is not None and self._rtp.accepts(source) and stream.receive_rtp(datagram, now):
+                self._watch.heard(now)
+                if self._rtp.note_valid(source):
+                    log.info("rtp_latched", leg_id=self.leg_id, port=source[1])
+        if self._ticks % _RTCP_EVERY_TICKS == 0:
+            self._drain_rtcp(now)
+
+    def pull(self, to_hz: int, now: float) -> PcmFrame | None:
+        """Hear 20 ms at `to_hz`; None before the leg is connected.
+
+        Pull in every tick, whether somebody listens or not: the jitter buffer must not fill.
+        """
+        stream = self._stream
+        if stream is None:
+            return None
+        if (self._inwards.from_hz, self._inwards.to_hz) != (stream.sample_hz, to_hz):
+            self._inwards = Resampler(stream.sample_hz, to_hz)
+        return self._inwards.convert(stream.pull(now))
+
+    def push(self, frame: PcmFrame, from_hz: int, now: float) -> None:
+        """Say 20 ms, and the report that is due; on hold the time passes unsent."""
+        self._ticks += 1
+        if self._stream is None or self._remote is None:
+            return
+        target = self._rtp.target
+        packets = self._stream.push(self._fitting(frame, from_hz, self._stream.sample_hz), now)
+        if target is not None:
+            for packet in packets:
+                self.sockets.send_rtp(packet, target)
+        report = self._stream.rtcp_to_send(now)
+        if report is not None and self._rtcp.target is not None:
+            self.sockets.send_rtcp(report, self._rtcp.target)
+
+    def press(self, digits: str) -> None:
+        """Send digits as telephone events; without an agreement on them they are dropped."""
+        if self._stream is None:
+            return
+        for digit in digits:
+            try:
+                self._stream.press(digit)
+            except (LocalProtocolError, ValueError) as error:
+                log.info("digits_dropped", leg_id=self.leg_id, reason=str(error))
+                return
+
+    def reports(self, now: float) -> Iterator[DigitReceived | MediaSilent]:
+        """Give what happened since the last time."""
+        if self._stream is not None:
+            for digit in self._stream.take_digits():
+                yield DigitReceived(self.leg_id, digit)
+        if self._watch.is_silent(now):
+            yield MediaSilent(self.leg_id)
+
+    def close(self, now: float) -> None:
+        """Say goodbye, keep the figures and free the ports."""
+        if self._stream is not None:
+            if self._rtcp.target is not None:
+                self.sockets.send_rtcp(self._stream.goodbye(now), self._rtcp.target)
+            self.statistics = self._stream.statistics(now)
+            self._stream.close()
+        self.sockets.close()
+
+    def _fitting(self, frame: PcmFrame, from_hz: int, to_hz: int) -> PcmFrame | None:
+        if self._remote is None or not self._remote.direction.may_send:
+            return None
+        if (self._outwards.from_hz, self._outwards.to_hz) != (from_hz, to_hz):
+            self._outwards = Resampler(from_hz, to_hz)
+        return self._outwards.convert(frame)
+
+    def _drain_rtcp(self, now: float) -> None:
+        for datagram, source in self.sockets.received_rtcp():
+            is_ours = self._stream is not None and self._rtcp.accepts(source)
+            if is_ours and self._stream is not None and self._stream.receive_rtcp(datagram, now):
+                self._rtcp.note_valid(source)
+
+    def _replace_stream(self, settings: StreamSettings, now: float) -> None:
+        try:
+            stream = RtpStream(settings, now, random.random)
+        except (ValueError, UnavailableError) as error:
+            log.warning("stream_refused", leg_id=self.leg_id, reason=str(error))
+            return
+        if self._stream is not None:
+            self._stream.close()
+        self._stream, self._settings = stream, settings
+
+
+def _stream_settings(remote: RemoteMedia) -> StreamSettings:
+    """Read what an agreement means for the stream; packet times that we do not send become 20 ms."""
+    return StreamSettings(
+        codecs={**remote.other_codecs, remote.payload_type: remote.codec},
+        send_type=remote.payload_type,
+        telephone_event_type=remote.telephone_event_payload_type,
+        ptime_ms=remote.ptime_ms if remote.ptime_ms in _PTIMES_MS else _PTIMES_MS[0],
+    )
