@@ -1,0 +1,1 @@
+"""How the database grew, revision by revision. A released revision is never edited."""
