@@ -1,0 +1,51 @@
+"""Offer and answer in the words of the media host, and codec names in the words of the office. Pure."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+from linegram.audio.codec import available_codecs
+from linegram.media.control import Direction, LocalMedia, RemoteMedia
+from linegram.sip.audio_stream import G722, OPUS, PCMA, PCMU, AudioStream, CodecOffer, LocalAudio
+from linegram.sip.offer_answer import NoCommonCodecError, answer
+from linegram.sip.sdp import Sdp
+
+_CODECS: Final[Mapping[str, CodecOffer]] = MappingProxyType(
+    {"opus": OPUS, "g722": G722, "alaw": PCMA, "mulaw": PCMU}
+)
+_NOWHERE: Final = LocalMedia("0.0.0.0", 9)
+
+
+def local_audio(local: LocalMedia, codecs: Sequence[str], session_id: str) -> LocalAudio:
+    """Describe our side of the audio; codecs that do not work on this machine are left out."""
+    working = {codec.name.lower() for codec in available_codecs()}
+    known = (_CODECS[name] for name in codecs if name in _CODECS)
+    ours = tuple(codec for codec in known if codec.name.lower() in working)
+    return LocalAudio(local.ip, local.port, ours, session_id)
+
+
+def has_common_codec(offer: Sdp, codecs: Sequence[str]) -> bool:
+    """Say whether an offer could be answered, before there is a port to answer it with."""
+    try:
+        answer(offer, local_audio(_NOWHERE, codecs, "0"))
+    except NoCommonCodecError:
+        return False
+    return True
+
+
+def remote_media(stream: AudioStream, *, is_early: bool = False) -> RemoteMedia:
+    """Tell the media host what was agreed."""
+    event = stream.telephone_event
+    return RemoteMedia(
+        ip=stream.remote_address,
+        port=stream.remote_port,
+        rtcp_port=stream.remote_rtcp_port,
+        codec=stream.codec.name,
+        payload_type=stream.codec.payload_type,
+        other_codecs={number: codec.name for number, codec in stream.receivable.items()},
+        telephone_event_payload_type=None if event is None else event.send_payload_type,
+        ptime_ms=stream.ptime_ms,
+        format_parameters=stream.codec.fmtp,
+        direction=Direction(stream.direction.value),
+        is_early=is_early,
+    )

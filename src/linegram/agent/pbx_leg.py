@@ -1,0 +1,77 @@
+"""One PBX leg as the agent knows it: its SIP call, what was offered and agreed. Pure; decides nothing."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from linegram.agent.media_terms import local_audio, remote_media
+from linegram.link.accounts import SipAccountSettings
+from linegram.media.control import LocalMedia, RemoteMedia
+from linegram.outcomes import EndReason
+from linegram.sip.audio_stream import AudioStream, LocalAudio
+from linegram.sip.events import CallHandle
+from linegram.sip.offer_answer import answer, make_offer, read_answer
+from linegram.sip.sdp import Sdp
+from linegram.units import CallId, LegId
+
+
+class LegStage(Enum):
+    """How far a leg has come; decides which SIP command ends it."""
+
+    PREPARING = "preparing"
+    ARRIVED = "arrived"
+    DIALLED = "dialled"
+    ANSWERED = "answered"
+    ENDING = "ending"
+
+
+@dataclass(kw_only=True, eq=False)
+class PbxLeg:
+    """A leg from its first message until its PbxEnded."""
+
+    call_id: CallId
+    leg_id: LegId
+    settings: SipAccountSettings
+    stage: LegStage
+    handle: CallHandle | None = None
+    their_offer: Sdp | None = None
+    our_sdp: Sdp | None = None
+    local: LocalAudio | None = None
+    stream: AudioStream | None = None
+    early_fork: str | None = None
+    ended_by_us: EndReason | None = None
+
+    @property
+    def codec(self) -> str:
+        """The codec that was agreed, empty before."""
+        return "" if self.stream is None else self.stream.codec.name
+
+    def place(self, media: LocalMedia, session_id: str) -> None:
+        """Learn where this leg receives RTP."""
+        self.local = local_audio(media, self.settings.codecs, session_id)
+
+    def offer(self) -> bytes:
+        """Make our offer: the first one, or for a re-INVITE without any."""
+        self.our_sdp = make_offer(self._placed(), self.our_sdp)
+        return bytes(self.our_sdp)
+
+    def answer(self, offer: Sdp) -> bytes:
+        """Answer an offer. Raises NoCommonCodecError."""
+        answered = answer(offer, self._placed(), self.our_sdp)
+        self.our_sdp, self.stream = answered.sdp, answered.stream
+        return bytes(answered.sdp)
+
+    def take_answer(self, sdp: bytes) -> None:
+        """Read the answer to our offer. Raises RemoteProtocolError if there is none in it."""
+        if self.our_sdp is not None:
+            self.stream = read_answer(self.our_sdp, Sdp.parse(sdp))
+
+    def remote(self) -> RemoteMedia | None:
+        """Return what the media host must know of the agreement; None before there is one."""
+        if self.stream is None:
+            return None
+        return remote_media(self.stream, is_early=self.stage is not LegStage.ANSWERED)
+
+    def _placed(self) -> LocalAudio:
+        if self.local is None:
+            raise RuntimeError(f"leg {self.leg_id} has no RTP port yet")
+        return self.local

@@ -1,0 +1,360 @@
+"""All PBX legs of a worker: link commands become SIP commands, SIP events become link events.
+
+Runs in the worker's event loop. Only the opening of RTP ports is waited for;
+a leg that ends meanwhile takes nothing of it.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+import structlog
+
+from linegram.agent.hosts import HostPool
+from linegram.agent.media_terms import has_common_codec
+from linegram.agent.outcomes import reason_of_end
+from linegram.agent.pbx_leg import LegStage, PbxLeg
+from linegram.errors import LocalProtocolError, RemoteProtocolError, UnavailableError
+from linegram.link import commands, events
+from linegram.link.accounts import SipAccountSettings
+from linegram.outcomes import EndReason
+from linegram.sip import events as sip
+from linegram.sip.events import CallHandle
+from linegram.sip.offer_answer import NoCommonCodecError
+from linegram.sip.sdp import Sdp
+from linegram.sip.uri import SipUri
+from linegram.units import AccountId, CallId, LegId, mask_number
+
+_log = structlog.get_logger()
+
+_NOT_ACCEPTABLE: Final = 488
+_UNAVAILABLE: Final = 503
+
+
+class SipCalls(Protocol):
+    """The commands of the SIP stack that legs need; the clock is the shell's."""
+
+    def invite(self, account_id: AccountId, target: SipUri | str, sdp: bytes) -> CallHandle:
+        """Call somebody."""
+
+    def ring(self, handle: CallHandle) -> None:
+        """Send 180."""
+
+    def answer(self, handle: CallHandle, sdp: bytes) -> None:
+        """Send 200."""
+
+    def reject(self, handle: CallHandle, status: int, reason: str, retry_after_s: int | None = None) -> None:
+        """Refuse."""
+
+    def hang_up(self, handle: CallHandle) -> None:
+        """CANCEL or BYE."""
+
+    def answer_reoffer(self, handle: CallHandle, sdp: bytes) -> None:
+        """Answer a re-INVITE."""
+
+    def reject_reoffer(self, handle: CallHandle) -> None:
+        """Decline a re-INVITE."""
+
+    def export_dialog(self, handle: CallHandle) -> dict[str, object] | None:
+        """Return what ends the dialog from another process."""
+
+
+Report = Callable[[events.Event], None]
+
+
+class PbxLegs:
+    """Every PBX leg from its first message until its PbxEnded; exactly one of those for each."""
+
+    def __init__(
+        self,
+        calls: SipCalls,
+        pool: HostPool,
+        report: Report,
+        *,
+        accounts: Mapping[AccountId, SipAccountSettings],
+        new_id: Callable[[], str],
+        new_session_id: Callable[[], str],
+    ) -> None:
+        self._sip = calls
+        self._pool = pool
+        self._report = report
+        self._accounts = accounts
+        self._new_id = new_id
+        self._new_session_id = new_session_id
+        self._legs: dict[LegId, PbxLeg] = {}
+        self._by_handle: dict[CallHandle, PbxLeg] = {}
+        self._tasks: dict[LegId, asyncio.Task[None]] = {}
+        self._on_sip: Mapping[type, Callable[[Any], None]] = MappingProxyType(
+            {
+                sip.InviteReceived: self._receive,
+                sip.ProgressReceived: self._progress,
+                sip.CallAnswered: self._answered,
+                sip.CallConfirmed: self._confirmed,
+                sip.ReofferReceived: self._reoffered,
+                sip.ReofferConfirmed: self._reoffer_confirmed,
+                sip.CallEnded: self._ended,
+            }
+        )
+
+    # ---- commands of the hub
+
+    def dial(self, command: commands.DialPbx) -> None:
+        """Place a PBX call once its RTP port is open."""
+        if command.leg_id in self._legs:
+            return
+        settings = self._accounts.get(command.account_id)
+        if settings is None:
+            self._report(events.PbxEnded(command.leg_id, EndReason.NO_LINE))
+            return
+        leg = self._add(
+            PbxLeg(
+                call_id=command.call_id, leg_id=command.leg_id, settings=settings, stage=LegStage.PREPARING
+            )
+        )
+        self._when_placed(leg, lambda: self._invite(leg, command.number))
+
+    def ring(self, command: commands.RingPbx) -> None:
+        """Tell the calling PBX that the employee's phone rings; open the port that the answer needs."""
+        leg = self._legs.get(command.leg_id)
+        if leg is not None and leg.stage is LegStage.ARRIVED and leg.handle is not None:
+            self._sip.ring(leg.handle)
+            self._when_placed(leg, lambda: None)
+
+    def answer(self, command: commands.AnswerPbx) -> None:
+        """Answer the PBX's call once its RTP port is open."""
+        leg = self._legs.get(command.leg_id)
+        if leg is not None and leg.stage is LegStage.ARRIVED:
+            self._when_placed(leg, lambda: self._answer(leg))
+
+    def end(self, command: commands.EndPbx) -> None:
+        """End a leg in whatever stage it is."""
+        leg = self._legs.get(command.leg_id)
+        if leg is not None:
+            self._end(leg, command.status, command.text, command.retry_after_s)
+
+    def cut(self, leg_id: LegId, reason: EndReason) -> None:
+        """End a leg because its audio failed."""
+        leg = self._legs.get(leg_id)
+        if leg is not None:
+            leg.ended_by_us = reason
+            self._end(leg, _UNAVAILABLE, "No Media")
+
+    def of_calls(self, call_ids: tuple[CallId, ...]) -> list[LegId]:
+        """Return the legs of these calls."""
+        return [leg.leg_id for leg in self._legs.values() if leg.call_id in call_ids]
+
+    def __len__(self) -> int:
+        return len(self._legs)
+
+    # ---- events of the SIP stack
+
+    def take(self, event: sip.SipEvent) -> None:
+        """Take an event of the SIP stack that is about a call."""
+        handler = self._on_sip.get(type(event))
+        if handler is not None:
+            handler(event)
+
+    def _receive(self, event: sip.InviteReceived) -> None:
+        settings = self._accounts.get(event.account_id)
+        offer = _read_offer(event.sdp)
+        if settings is None or isinstance(offer, RemoteProtocolError):
+            self._sip.reject(event.handle, _NOT_ACCEPTABLE, "Not Acceptable Here")
+            return
+        leg = self._add(
+            PbxLeg(
+                call_id=CallId(self._new_id()),
+                leg_id=LegId(self._new_id()),
+                settings=settings,
+                stage=LegStage.ARRIVED,
+                handle=event.handle,
+                their_offer=offer,
+            )
+        )
+        caller = event.asserted_caller or event.caller
+        number = caller.uri.user or caller.uri.host
+        _log.info(
+            "pbx_call_arrived", leg_id=leg.leg_id, account_id=event.account_id, caller=mask_number(number)
+        )
+        self._report(
+            events.PbxCallArrived(
+                leg.call_id,
+                leg.leg_id,
+                event.account_id,
+                event.sip_call_id,
+                number,
+                caller.display_name or event.caller.display_name,
+                event.diversion[0] if event.diversion else "",
+            )
+        )
+        if offer is not None and not has_common_codec(offer, settings.codecs):
+            self._refuse_codecs(leg)
+
+    def _progress(self, event: sip.ProgressReceived) -> None:
+        leg = self._by_handle.get(event.handle)
+        if leg is None or leg.stage is not LegStage.DIALLED:
+            return
+        if event.sdp and leg.early_fork in (None, event.fork):
+            leg.early_fork = event.fork
+            if self._agree(leg, event.sdp):
+                self._report(events.EarlyMediaStarted(leg.leg_id))
+        elif event.status == 180:
+            self._report(events.PbxRinging(leg.leg_id))
+
+    def _answered(self, event: sip.CallAnswered) -> None:
+        leg = self._by_handle.get(event.handle)
+        if leg is None or leg.stage is not LegStage.DIALLED:
+            return
+        leg.stage = LegStage.ANSWERED
+        if self._agree(leg, event.sdp):
+            self._report_up(leg)
+        else:
+            self._refuse_codecs(leg)
+
+    def _confirmed(self, event: sip.CallConfirmed) -> None:
+        leg = self._by_handle.get(event.handle)
+        if leg is None or leg.stage is not LegStage.ANSWERED:
+            return
+        if event.sdp and not self._agree(leg, event.sdp):
+            self._refuse_codecs(leg)
+            return
+        self._report_up(leg)
+
+    def _reoffered(self, event: sip.ReofferReceived) -> None:
+        leg = self._by_handle.get(event.handle)
+        offer = _read_offer(event.sdp)
+        if leg is None or leg.local is None or isinstance(offer, RemoteProtocolError):
+            self._sip.reject_reoffer(event.handle)
+            return
+        if offer is None:
+            self._sip.answer_reoffer(event.handle, leg.offer())
+            return
+        try:
+            self._sip.answer_reoffer(event.handle, leg.answer(offer))
+        except NoCommonCodecError:
+            self._sip.reject_reoffer(event.handle)
+            return
+        self._connect(leg)
+
+    def _reoffer_confirmed(self, event: sip.ReofferConfirmed) -> None:
+        leg = self._by_handle.get(event.handle)
+        if leg is not None and event.sdp:
+            self._agree(leg, event.sdp)
+
+    def _ended(self, event: sip.CallEnded) -> None:
+        leg = self._by_handle.get(event.handle)
+        if leg is not None:
+            self._finish(leg, leg.ended_by_us or reason_of_end(event), event)
+
+    # ---- what both sides lead to
+
+    def _add(self, leg: PbxLeg) -> PbxLeg:
+        self._legs[leg.leg_id] = leg
+        if leg.handle is not None:
+            self._by_handle[leg.handle] = leg
+        return leg
+
+    def _when_placed(self, leg: PbxLeg, then: Callable[[], None]) -> None:
+        """Open the leg's RTP port, then go on, unless the leg is ending by then."""
+
+        async def place() -> None:
+            try:
+                media = await self._pool.open_pbx_leg(leg.call_id, leg.leg_id)
+            except UnavailableError as failure:
+                _log.warning("pbx_leg_without_media", leg_id=leg.leg_id, reason=str(failure))
+                self.cut(leg.leg_id, EndReason.NO_CAPACITY)
+                return
+            if leg.stage is not LegStage.ENDING:
+                leg.place(media, self._new_session_id())
+                then()
+
+        task = asyncio.create_task(place(), name=f"place {leg.leg_id}")
+        self._tasks[leg.leg_id] = task
+
+    def _invite(self, leg: PbxLeg, number: str) -> None:
+        try:
+            leg.handle = self._sip.invite(leg.settings.account_id, _target(number), leg.offer())
+        except (LocalProtocolError, RemoteProtocolError) as error:
+            _log.warning("number_not_dialled", leg_id=leg.leg_id, reason=str(error))
+            self._finish(leg, EndReason.NUMBER_NOT_FOUND)
+            return
+        leg.stage = LegStage.DIALLED
+        self._by_handle[leg.handle] = leg
+
+    def _answer(self, leg: PbxLeg) -> None:
+        if leg.handle is None:
+            return
+        try:
+            sdp = leg.offer() if leg.their_offer is None else leg.answer(leg.their_offer)
+        except NoCommonCodecError:
+            self._refuse_codecs(leg)
+            return
+        leg.stage = LegStage.ANSWERED
+        self._sip.answer(leg.handle, sdp)
+        self._connect(leg)
+        self._store_dialog(leg)
+
+    def _agree(self, leg: PbxLeg, sdp: bytes) -> bool:
+        """Follow the answer to our offer; False if it cannot be followed."""
+        try:
+            leg.take_answer(sdp)
+        except RemoteProtocolError as error:
+            _log.warning("answer_not_understood", leg_id=leg.leg_id, reason=str(error))
+            return False
+        self._connect(leg)
+        return True
+
+    def _connect(self, leg: PbxLeg) -> None:
+        remote = leg.remote()
+        if remote is not None:
+            self._pool.connect_pbx_leg(leg.leg_id, remote)
+
+    def _report_up(self, leg: PbxLeg) -> None:
+        self._store_dialog(leg)
+        self._report(events.PbxAnswered(leg.leg_id, leg.codec))
+
+    def _store_dialog(self, leg: PbxLeg) -> None:
+        dialog = None if leg.handle is None else self._sip.export_dialog(leg.handle)
+        if dialog is not None:
+            self._report(events.DialogStored(leg.leg_id, leg.settings.account_id, dialog))
+
+    def _refuse_codecs(self, leg: PbxLeg) -> None:
+        leg.ended_by_us = EndReason.CODEC_MISMATCH
+        self._end(leg, _NOT_ACCEPTABLE, "No Common Codec")
+
+    def _end(self, leg: PbxLeg, status: int, text: str, retry_after_s: int | None = None) -> None:
+        stage, leg.stage = leg.stage, LegStage.ENDING
+        if leg.handle is None:
+            self._finish(leg, leg.ended_by_us or EndReason.CANCELLED)
+        elif stage is LegStage.ARRIVED:
+            self._sip.reject(leg.handle, status, text, retry_after_s)
+        elif stage is not LegStage.ENDING:
+            self._sip.hang_up(leg.handle)
+
+    def _finish(self, leg: PbxLeg, reason: EndReason, ended: sip.CallEnded | None = None) -> None:
+        self._legs.pop(leg.leg_id, None)
+        if leg.handle is not None:
+            self._by_handle.pop(leg.handle, None)
+        task = self._tasks.pop(leg.leg_id, None)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+        self._pool.close_pbx_leg(leg.leg_id)
+        if ended is None:
+            self._report(events.PbxEnded(leg.leg_id, reason))
+        else:
+            self._report(events.PbxEnded(leg.leg_id, reason, ended.status, ended.reason, ended.retry_after_s))
+
+
+def _read_offer(sdp: bytes) -> Sdp | RemoteProtocolError | None:
+    """Read an offer; None if there is none."""
+    if not sdp:
+        return None
+    try:
+        return Sdp.parse(sdp)
+    except RemoteProtocolError as error:
+        return error
+
+
+def _target(number: str) -> SipUri | str:
+    """Read what is dialled: a user part at the account's domain, or a whole address."""
+    return SipUri.parse(f"sip:{number}") if "@" in number else number
