@@ -34,7 +34,7 @@ exten => 603,1,Answer()                      ; music on hold
  same => n,MusicOnHold(default,600)
 exten => 604,1,Progress()                    ; early media, then busy
  same => n,Playtones({EARLY_MEDIA_HZ})
- same => n,Wait(3)
+ same => n,Wait(2)
  same => n,Busy(1)
 exten => 605,1,Busy(1)
 exten => 606,1,Congestion(1)
@@ -49,26 +49,26 @@ exten => 609,1,Answer()                      ; reads digits up to # and tells th
  same => n,Hangup()
 exten => 610,1,Answer()                      ; sends every digit
  same => n,Wait(1)
- same => n,SendDTMF(0123456789*#ABCD,150,120)
+ same => n,SendDTMF(0123456789*#ABCD,120,100)
  same => n,Wait(1)
  same => n,Hangup()
-exten => 611,1,Answer()                      ; records up to 10 s without playing anything
- same => n,Record({recordings}/part/${{CALLERID(num)}}-${{UNIQUEID}}.wav16,0,10,qk)
- same => n,Hangup()
+exten => 611,1,Answer()                      ; records without playing anything
+ same => n,Gosub(record,s,1)
+ same => n,Wait(3600)
 exten => 612,1,Answer()                      ; conference
  same => n,ConfBridge(room)
 exten => 613,1,Ringing()                     ; 180, then 183, then 200
  same => n,Wait(1)
  same => n,Progress()
  same => n,Playtones({EARLY_MEDIA_HZ})
- same => n,Wait(2)
+ same => n,Wait(1)
  same => n,Answer()
  same => n,StopPlaytones()
  same => n,Echo()
 exten => 614,1,Transfer(PJSIP/sip:600@{sip_address})
 exten => 615,1,Hangup(21)                    ; 403
 exten => 616,1,Hangup(1)                     ; 404
-exten => 617,1,Wait(3)                       ; answers late
+exten => 617,1,Wait(2)                       ; answers late
  same => n,Answer()
  same => n,Echo()
 {fixed_tones}exten => _63XXXX,1,Goto(tone,$[${{EXTEN:2}} + 0],1)
@@ -79,14 +79,17 @@ exten => _1XXX,1,Dial(PJSIP/${{EXTEN}},60,tTkK)
 exten => _mXXXX,1,Dial(PJSIP/${{EXTEN}},60)
  same => n,Hangup(${{HANGUPCAUSE}})
 exten => _X!,1,Hangup(1)
-; what the other half of `call_and_play` runs; nothing is left to do when it hangs up
-exten => h,1,NoOp()
 
 [tone]
 exten => _X.,1,Answer()
- same => n,Set(NAME=${{CALLERID(num)}}-${{UNIQUEID}}.wav16)
- same => n,Set(DONE=mv {recordings}/part/${{NAME}} {recordings}/${{NAME}})
- same => n,MixMonitor(,r({recordings}/part/${{NAME}})S,${{DONE}})
+ same => n,Gosub(record,s,1)
  same => n,Playtones(${{EXTEN}})
  same => n,Wait(3600)
+
+; a recording is moved to its place when it is complete
+[record]
+exten => s,1,Set(NAME=${{CALLERID(num)}}-${{UNIQUEID}}.wav16)
+ same => n,Set(DONE=mv {recordings}/part/${{NAME}} {recordings}/${{NAME}})
+ same => n,MixMonitor(,r({recordings}/part/${{NAME}})S,${{DONE}})
+ same => n,Return()
 """

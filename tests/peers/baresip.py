@@ -101,6 +101,11 @@ class Baresip:
         """End the current call."""
         await self.command("hangup")
 
+    async def send_digits(self, digits: str) -> None:
+        """Press keys during the call, one after the other."""
+        for digit in digits:
+            await self.command("sndcode", digit)
+
     async def events(self) -> AsyncIterator[Message]:
         """Hand out every event, in order, for ever."""
         while True:
@@ -115,13 +120,18 @@ class Baresip:
 
     def heard(self) -> Recording:
         """Read what the telephone heard in its latest call, once that is over."""
-        return read_wav(
-            max(self._process.folder.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime_ns)
-        )
+        return read_wav(max(self._dumps(), key=lambda path: path.stat().st_mtime_ns))
+
+    def heard_bytes(self) -> int:
+        """Tell how much the telephone has recorded so far: 16 000 a second for G.711."""
+        return sum(path.stat().st_size for path in self._dumps())
 
     def log(self) -> str:
         """Read what the telephone has printed."""
         return self._process.output()
+
+    def _dumps(self) -> list[Path]:
+        return list(self._process.folder.glob("dump-*-dec.wav"))
 
     async def _is_listening(self) -> bool:
         return is_bound(self.address, self._control_port, "tcp") and is_bound(self.address, self.sip_port)

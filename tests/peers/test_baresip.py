@@ -21,7 +21,7 @@ async def test_it_answers_options_and_leaves_nothing_behind() -> None:
 
 
 @pytest.mark.peer("asterisk22")
-@pytest.mark.parametrize("codec", ["pcma", "pcmu", "g722"])
+@pytest.mark.parametrize("codec", ["pcma", "pcmu", "g722", "opus"])
 async def test_asterisk_calls_an_echoing_phone_and_hears_its_own_tone(
     asterisk22: Asterisk, codec: str
 ) -> None:

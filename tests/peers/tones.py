@@ -60,8 +60,8 @@ class Recording:
 
 
 def read_wav(path: Path) -> Recording:
-    """Read a mono PCM16 WAV file."""
+    """Read a PCM16 WAV file; of several channels the first."""
     with wave.open(str(path), "rb") as file:
-        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
-        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(np.int16)
-        return Recording(samples, file.getframerate())
+        assert file.getsampwidth() == 2
+        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+        return Recording(samples[:: file.getnchannels()].astype(np.int16), file.getframerate())
