@@ -189,7 +189,10 @@ class Asterisk:
     async def _is_booted(self) -> bool:
         if not (self.site.folder / "run" / "asterisk.ctl").exists():
             return False
-        return "fully booted" in await self.cli("core waitfullybooted")
+        # Asterisk 16 registers the commands of its core a moment after it says that it is fully booted.
+        return "fully booted" in await self.cli("core waitfullybooted") and (
+            await self.cli("core show version")
+        ).startswith("Asterisk ")
 
     def _write_configuration(self) -> None:
         for name in _FOLDERS:
