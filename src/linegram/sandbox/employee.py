@@ -37,6 +37,7 @@ def new_client(telegram: SandboxTelegram, *, session: Any = None) -> TelegramCli
         flood_sleep_threshold=0,
         request_retries=1,
         raise_last_call_error=True,
+        sequential_updates=True,
     )
 
 

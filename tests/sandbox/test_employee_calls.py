@@ -1,0 +1,110 @@
+"""Two simulated employees call each other through the sandbox, on real ntgcalls, and hear each other."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from linegram.sandbox.employee_hearing import analyse
+from linegram.sandbox.employee_phone import CallStage, EmployeePhone
+from tests.sandbox.mtproto.conftest import Office, office, server_key
+
+__all__ = ["office", "server_key"]
+
+ANNAS_TONE_HZ = 520.0
+BORIS_TONE_HZ = 940.0
+
+
+@dataclass
+class Pair:
+    """Two people with a telephone each."""
+
+    office: Office
+    anna: EmployeePhone
+    boris: EmployeePhone
+
+
+@pytest.fixture
+async def pair(office: Office) -> AsyncIterator[Pair]:
+    """Give Anna and Boris a device and a telephone each."""
+    async with AsyncExitStack() as stack:
+        phones = []
+        for person in (office.anna, office.boris):
+            employee = await stack.enter_async_context(office.at_device(person))
+            phones.append(await stack.enter_async_context(EmployeePhone(employee)))
+        yield Pair(office, *phones)
+
+
+async def test_two_employees_hear_each_others_tone(pair: Pair) -> None:
+    await pair.anna.voice.play_tone(ANNAS_TONE_HZ)
+    await pair.boris.voice.play_tone(BORIS_TONE_HZ)
+    call = await pair.anna.dial(pair.office.boris)
+    ring = await pair.boris.wait_for_ring()
+    await call.wait_for(CallStage.RINGING)
+    await ring.answer()
+    await call.wait_for(CallStage.TALKING)
+    await asyncio.gather(
+        pair.anna.voice.wait_until_hears(BORIS_TONE_HZ), pair.boris.voice.wait_until_hears(ANNAS_TONE_HZ)
+    )
+    assert call.versions == ring.versions == ("13.0.0",)
+    heard = await pair.boris.voice.heard()
+    assert len(heard.arrival_s) * 160 == len(heard.samples)
+    last = analyse(heard.samples[-8_000:], heard.rate_hz, 0.0)
+    assert last.frequency_hz == pytest.approx(ANNAS_TONE_HZ, abs=5)
+    assert np.all(np.diff(heard.arrival_s) >= 0)
+    await call.hang_up()
+    assert await ring.wait_until_over() == "hangup"
+
+
+async def test_a_second_call_follows_the_first_in_the_other_direction(pair: Pair) -> None:
+    for caller, callee, to in (
+        (pair.anna, pair.boris, pair.office.boris),
+        (pair.boris, pair.anna, pair.office.anna),
+    ):
+        await caller.voice.play_tone(ANNAS_TONE_HZ)
+        call = await caller.dial(to)
+        ring = await callee.wait_for_ring()
+        await ring.answer()
+        await call.wait_for(CallStage.TALKING)
+        callee.voice.forget_blocks()
+        await callee.voice.wait_until_hears(ANNAS_TONE_HZ)
+        await ring.hang_up()
+        assert await call.wait_until_over() == "hangup"
+    assert pair.office.world.calls.live() == []
+
+
+async def test_a_declined_call_is_busy_for_the_caller(pair: Pair) -> None:
+    call = await pair.anna.dial(pair.office.boris)
+    ring = await pair.boris.wait_for_ring()
+    await ring.decline()
+    assert await call.wait_until_over() == "busy"
+
+
+async def test_a_call_that_is_never_answered_is_missed(pair: Pair) -> None:
+    call = await pair.anna.dial(pair.office.boris)
+    ring = await pair.boris.wait_for_ring()
+    await call.hang_up()
+    assert await ring.wait_until_over() == "missed"
+
+
+async def test_a_second_caller_hears_busy(pair: Pair) -> None:
+    third = pair.office.world.people.add_person("Third", phone="79990000003")
+    await pair.anna.dial(pair.office.boris)
+    ring = await pair.boris.wait_for_ring()
+    async with pair.office.at_device(third) as device, EmployeePhone(device) as phone:
+        call = await phone.dial(pair.office.boris)
+        assert await call.wait_until_over() == "busy"
+    assert ring.stage is CallStage.RINGING
+
+
+async def test_the_callee_may_only_know_an_older_version(pair: Pair) -> None:
+    pair.boris._versions = ("8.0.0", "9.0.0")
+    call = await pair.anna.dial(pair.office.boris)
+    ring = await pair.boris.wait_for_ring()
+    await ring.answer()
+    await call.wait_for(CallStage.TALKING)
+    assert call.versions == ("9.0.0",)
+    await call.hang_up()
