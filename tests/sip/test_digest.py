@@ -231,6 +231,16 @@ def test_memory_does_not_grow_with_the_calls() -> None:
     assert len(session._sent) <= 32
 
 
+def test_a_server_cannot_make_us_remember_realms_without_end() -> None:
+    session = DigestSession(MUFASA)
+    for number in range(50):
+        assert session.learn(refuse(make_request(), f'realm="r{number}", nonce="n"'))
+    request = make_request()
+    session.authorize(request, "c")
+    assert len(request.headers.get_all("Authorization")) <= 8
+    assert 'realm="r49"' in request.headers.get_all("Authorization")[-1]
+
+
 def test_a_password_is_not_shown() -> None:
     assert "Circle" not in repr(MUFASA)
 

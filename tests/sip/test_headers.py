@@ -27,6 +27,11 @@ def test_only_list_headers_are_split() -> None:
     assert headers.get("Supported") is None
 
 
+@pytest.mark.parametrize("rest", ['"open, b', "<sip:b, c", '"x" <sip:b, "c'])
+def test_what_is_never_closed_is_one_element(rest: str) -> None:
+    assert Headers([("Route", f"<sip:a>, {rest}")]).get_all("Route") == ["<sip:a>", rest]
+
+
 def test_the_first_of_a_list_can_be_taken_off() -> None:
     headers = Headers([("Route", "<sip:a>, <sip:b>"), ("Route", "<sip:c>")])
     seen = []

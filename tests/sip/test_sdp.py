@@ -120,6 +120,7 @@ REFUSALS = {
     "bad_fuzzer_not_sdp.sdp": (400, "malformed SDP line"),
     "bad_fuzzer_null.sdp": (400, "stray carriage return or null in SDP"),
     "bad_fuzzer_short_origin.sdp": (400, "malformed origin line"),
+    "bad_fuzzer_thousand_formats.sdp": (488, "too many formats in a media line"),
     "bad_fuzzer_too_large.sdp": (413, "SDP too large"),
     "bad_fuzzer_too_many_lines.sdp": (413, "SDP has too many lines"),
 }

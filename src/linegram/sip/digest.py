@@ -9,13 +9,11 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final, Literal, Self
+from typing import Any, Final, Self
 
 from linegram.errors import LocalProtocolError, RemoteProtocolError
 from linegram.sip.grammar import quote, unescape
 from linegram.sip.message import Request, Response
-
-Algorithm = Literal["MD5", "SHA-256", "SHA-512-256"]
 
 _HASHES: Final[Mapping[str, Callable[[bytes], str]]] = MappingProxyType(
     {
@@ -31,6 +29,7 @@ _PAIR: Final = re.compile(
     re.DOTALL,
 ).match
 _MAX_REMEMBERED_REQUESTS: Final = 32
+_MAX_REALMS: Final = 8
 _MAX_STALE_REFUSALS: Final = 3
 
 
@@ -147,9 +146,12 @@ class DigestSession:
             if (used := sent.get(realm)) and _is_refusal(used, challenge, refusals):
                 self._known.pop(realm, None)
                 return False
+            self._known.pop(realm, None)
             self._known[realm] = _Known(challenge)
+            _drop_oldest(self._known, _MAX_REALMS)
         if refusals and challenges:
             self._refusals[key] = refusals
+            _drop_oldest(self._refusals, _MAX_REMEMBERED_REQUESTS)
         return bool(challenges)
 
     def authorize(self, request: Request, cnonce: str) -> None:
@@ -170,10 +172,13 @@ class DigestSession:
         if self._sent.pop(key, None) is not None:
             self._refusals.pop(key, None)  # the request before this one was not refused
         self._sent[key] = sent
-        while len(self._sent) > _MAX_REMEMBERED_REQUESTS:
-            oldest = next(iter(self._sent))
-            del self._sent[oldest]
-            self._refusals.pop(oldest, None)
+        _drop_oldest(self._sent, _MAX_REMEMBERED_REQUESTS)
+
+
+def _drop_oldest(memory: dict[Any, Any], limit: int) -> None:
+    """Keep what a peer makes us remember small."""
+    while len(memory) > limit:
+        del memory[next(iter(memory))]
 
 
 def _strongest_per_realm(response: Response) -> dict[Realm, Challenge]:

@@ -18,7 +18,7 @@ from linegram.sip.grammar import (
 from linegram.sip.uri import SipUri, format_host_port
 
 _NAME_ADDR: Final = re.compile(
-    r'[ \t]*(?:"((?:[^"\\]|\\.)*+)"|([^"<>\\]*+))[ \t]*<([^<>]*+)>[ \t]*', re.DOTALL
+    r'[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^"<>\\]*+))[ \t]*+<([^<>]*+)>[ \t]*+', re.DOTALL
 ).match
 _ADDR_SPEC: Final = re.compile(r'[ \t]*([^\s;<>",?]++)[ \t]*').match
 _VIA: Final = re.compile(

@@ -16,11 +16,11 @@ _TCHAR: Final = r"A-Za-z0-9\-.!%*_+`'~"
 _IS_TOKEN: Final = re.compile(rf"[{_TCHAR}]+").fullmatch
 _IS_PLAIN_VALUE: Final = re.compile(rf"[{_TCHAR}\[\]:]+").fullmatch
 _PARAMETER: Final = re.compile(
-    rf"[ \t]*;[ \t]*([{_TCHAR}]++)"
-    r'(?:[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*+)"|([^\s;,"<>\\]*+)))?[ \t]*',
+    rf"[ \t]*+;[ \t]*+([{_TCHAR}]++)"
+    r'(?:[ \t]*+=[ \t]*+(?:"((?:[^"\\]|\\.)*+)"|([^\s;,"<>\\]*+)))?[ \t]*+',
     re.DOTALL,
 ).match
-_LIST_ELEMENT: Final = re.compile(r'(?:[^",<]++|"(?:[^"\\]|\\.)*+"|<[^>]*+>|["<])+', re.DOTALL).findall
+_LIST_ELEMENT: Final = re.compile(r'(?:[^",<]++|"(?:[^"\\]|\\.)*+"|<[^>]*+>|["<].*+)++', re.DOTALL).findall
 _UNESCAPE: Final = re.compile(r"\\(.)", re.DOTALL).sub
 
 

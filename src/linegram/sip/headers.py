@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, TypeVar
 
-from linegram.errors import LocalProtocolError
+from linegram.errors import LocalProtocolError, RemoteProtocolError
 from linegram.sip.fields import CSeq, NameAddress, Via
 from linegram.sip.grammar import is_token, split_list
 
@@ -60,6 +60,17 @@ def identify(name: str) -> tuple[str, str]:
     return _KNOWN.get(name) or _KNOWN.get(name.lower()) or (name.lower(), name)
 
 
+def parse_field(line: str) -> Entry:
+    """Read one header line, already unfolded. Raises RemoteProtocolError."""
+    name, colon, value = line.partition(":")
+    known = _KNOWN.get(name)
+    if known is None or not colon:
+        known = identify(name.rstrip(" \t"))
+        if not colon or not is_token(known[0]):
+            raise RemoteProtocolError("malformed header field")
+    return known[0], known[1], value.strip(" \t")
+
+
 class Headers:
     """An ordered multimap of header fields whose names have no case.
 
@@ -77,12 +88,11 @@ class Headers:
     def get(self, name: str) -> str | None:
         """Return the first value (of a list header: the first element), or None."""
         key = identify(name)[0]
-        if key in _LISTS:
-            values = self.get_all(name)
-            return values[0] if values else None
         for entry in self._entries:
             if entry[0] == key:
-                return entry[2]
+                elements = split_list(entry[2]) if key in _LISTS else [entry[2]]
+                if elements:
+                    return elements[0]
         return None
 
     def get_all(self, name: str) -> list[str]:

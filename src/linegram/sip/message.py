@@ -14,7 +14,7 @@ from typing import Final, Self
 from linegram.errors import LocalProtocolError, RemoteProtocolError
 from linegram.sip.fields import CSeq, NameAddress, Via
 from linegram.sip.grammar import is_token
-from linegram.sip.headers import Entry, Headers, identify
+from linegram.sip.headers import Entry, Headers, parse_field
 from linegram.sip.uri import SipUri
 
 MAX_MESSAGE_BYTES: Final = 65_535
@@ -50,7 +50,7 @@ REASON_PHRASES: Final[Mapping[int, str]] = MappingProxyType(
 
 _SINGLE: Final = ("from", "to", "call-id", "cseq")
 _AT_MOST_ONE: Final = ("content-type", "max-forwards", "expires")
-_FOLD: Final = re.compile(r"[ \t]*\r\n[ \t]+").sub
+_FOLD: Final = re.compile(r"(?:\r\n[ \t]++)++").sub
 _STATUS_LINE: Final = re.compile(r"SIP/([0-9]+\.[0-9]+) ([1-6][0-9]{2})(?: (.*))?", re.IGNORECASE).fullmatch
 _REQUEST_LINE: Final = re.compile(r"([^ \t]+) ([^ \t]+) SIP/([0-9]+\.[0-9]+)", re.IGNORECASE).fullmatch
 
@@ -215,15 +215,7 @@ def _parse_head(head: bytes) -> tuple[str, list[Entry]]:
         raise RemoteProtocolError("too many header fields", status_hint=513)
     if max(map(len, lines)) > MAX_LINE_CHARACTERS:
         raise RemoteProtocolError("header line too long", status_hint=513)
-    return lines[0], [_parse_field(line) for line in lines[1:]]
-
-
-def _parse_field(line: str) -> Entry:
-    name, colon, value = line.partition(":")
-    key, spelling = identify(name) if is_token(name) else identify(name.rstrip(" \t"))
-    if not colon or not is_token(key):
-        raise RemoteProtocolError("malformed header field")
-    return key, spelling, value.strip(" \t")
+    return lines[0], [parse_field(line) for line in lines[1:]]
 
 
 def _cut_body(body: bytes, lengths: list[str]) -> bytes:

@@ -101,7 +101,8 @@ def answer(
 def read_answer(offer: Sdp, answered: Sdp) -> AudioStream:
     """Return what the peer's answer to our `offer` agrees to.
 
-    Its payload types count for what we send, ours for what it sends (RFC 3264 section 5.1).
+    Its payload types count for what we send, ours for what it sends (RFC 3264 section 5.1);
+    those of its own that collide with none of ours are understood too, since some peers send them.
     Raises NoCommonCodecError if it refuses the stream or answers with codecs that we did not offer.
     """
     place = _find_audio(offer.media)
@@ -114,7 +115,7 @@ def read_answer(offer: Sdp, answered: Sdp) -> AudioStream:
     if not chosen:
         raise NoCommonCodecError("the answer has no codec of the offer")
     direction = _offered_direction(answered, theirs).answered_by(offer.direction_of(ours))
-    receivable = {codec.payload_type: codec for codec in offered if _is_audio(codec)}
+    receivable = {codec.payload_type: codec for codec in (*chosen, *offered) if _is_audio(codec)}
     stream = _agree(answered, theirs, chosen[0], direction)
     return replace(
         stream,

@@ -19,6 +19,7 @@ __all__ = ["Connection", "Direction", "MediaDescription", "Origin", "RtpMap", "S
 MAX_SDP_BYTES: Final = 32_768
 MAX_LINES: Final = 600
 MAX_MEDIA: Final = 32
+MAX_FORMATS: Final = 128
 
 Attribute = tuple[str, str | None]
 """`a=name:value`, or a flag when the value is None."""
@@ -50,12 +51,15 @@ class MediaDescription:
         match = _MEDIA(value)
         if match is None or int(match[2]) > 65535:
             raise RemoteProtocolError("malformed media line")
+        formats = tuple(match[5].split())
+        if len(formats) > MAX_FORMATS:
+            raise RemoteProtocolError("too many formats in a media line", status_hint=488)
         section = _Section.collect(lines)
         return cls(
             match[1].lower(),
             int(match[2]),
             match[4],
-            tuple(match[5].split()),
+            formats,
             section.attributes,
             section.connection,
             int(match[3] or 1),
