@@ -17,7 +17,7 @@ class Resampler:
     """Converts one stream from `from_hz` to `to_hz`; state carries over between frames.
 
     The filter's delay (16 samples of the lower rate) is filled with silence at the start,
-    so every frame gives exactly its share of output and nothing drifts.
+    so every frame of 4 ms or more gives exactly its share of output and nothing drifts.
     """
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
@@ -38,7 +38,7 @@ class Resampler:
         return _FILTER_TAPS / 2 / min(self.from_hz, self.to_hz) * 1000
 
     def convert(self, frame: PcmFrame) -> PcmFrame:
-        """Convert one frame; its length in time is kept to within one sample, on average exactly."""
+        """Convert one frame; its length in time is kept, odd ones to within a sample and on average."""
         if self._resampler is None:
             return frame
         self._samples_in += len(frame)

@@ -242,6 +242,14 @@ class RtpStream:
         if advice is Advice.GROW:
             extra = self._receive_codec.conceal(samples_per_frame(self._receive_codec.sample_hz))
             return np.concatenate((samples, self._at_stream_rate(extra, self._receive_codec)))
+        return self._shortened(samples, now)
+
+    def _shortened(self, samples: PcmFrame, now: float) -> PcmFrame:
+        """Glide over 20 ms: inside a long packet, or from this packet into the next."""
+        count = self._frame_samples
+        if len(samples) >= 2 * count:
+            glide = cross_fade(samples[:count], samples[count : 2 * count])
+            return np.concatenate((glide, samples[2 * count :]))
         following = self._next_samples(now)
         return cross_fade(samples, following) if len(samples) == len(following) else following
 

@@ -19,6 +19,7 @@ _GROW_SLACK_MS: Final = 12
 _PATIENCE_FRAMES: Final = 25
 _MAX_PACKETS: Final = 256
 _MAX_REMEMBERED_GAPS: Final = 512
+_DISTRUST_AFTER: Final = 5
 _NOTHING_PLAYED: Final = -(1 << 62)
 
 
@@ -57,15 +58,23 @@ class JitterBuffer:
         self._packets: dict[int, RtpPacket | None] = {}
         self._gaps: dict[int, None] = {}
         self.late = self.duplicate = self.reordered = self.overflowed = self.resynchronised = 0
-        self._begin_anew()
+        self._next_sequence = self._newest_sequence = _NOTHING_PLAYED
+        self._playout_ticks = self._heard_ticks = self._starved_ticks = 0
+        self._is_filling = True
+        self._filling_since = 0.0
+        self._insistence = self._late_in_a_row = 0
 
     # -- the network side
 
     def put(self, sequence: int, packet: RtpPacket, now: float) -> None:
-        """Store one audio packet under its extended sequence number."""
+        """Store one audio packet under its extended sequence number; one too late still raises the target."""
+        is_late = sequence in self._gaps
         if not self._is_wanted(sequence):
+            if is_late:
+                self._transit.observe(packet.timestamp, now)
             return
-        if not self._transit.observe(packet.timestamp, now):
+        follows = self._transit.observe(packet.timestamp, now)
+        if not follows or self._late_in_a_row >= _DISTRUST_AFTER:
             self._resynchronise(packet.timestamp, now)
         if self._is_filling and not self._packets:
             self._filling_since = now
@@ -88,7 +97,9 @@ class JitterBuffer:
         self._transit.restart()
         self._packets.clear()
         self._gaps.clear()
-        self._begin_anew()
+        self._next_sequence = self._newest_sequence = _NOTHING_PLAYED
+        self._starved_ticks = self._insistence = self._late_in_a_row = 0
+        self._is_filling = True
 
     # -- the ear's side
 
@@ -125,7 +136,7 @@ class JitterBuffer:
         return packet
 
     def advice(self, now: float) -> Advice:
-        """Say whether a frame should be dropped or inserted; ask once a frame, it has patience."""
+        """Say whether 20 ms should be dropped or inserted; ask once a frame, it has patience."""
         if self._is_filling:
             return Advice.KEEP
         excess = self._transit.behind_best(self._heard_ticks, now) - self.target_ticks
@@ -176,14 +187,6 @@ class JitterBuffer:
         self._min_ticks = self._min_ms * self._per_ms
         self._max_ticks = self._max_ms * self._per_ms
         self._transit = Transit(clock_hz, (self._first_ms - self._min_ms / 2) * self._per_ms)
-
-    def _begin_anew(self) -> None:
-        self._next_sequence = self._newest_sequence = _NOTHING_PLAYED
-        self._is_filling = True
-        self._filling_since = 0.0
-        self._playout_ticks = self._heard_ticks = 0
-        self._starved_ticks = 0
-        self._insistence = 0
 
     def _is_wanted(self, sequence: int) -> bool:
         """Sort out packets that come too late or twice, and count them."""
@@ -237,7 +240,9 @@ class JitterBuffer:
         is_overtaken = self._playout_ticks - ticks >= self._frame_ticks // 2
         if is_overtaken and self._transit.behind_best(ticks, now) > self.target_ticks:
             self.late += 1
+            self._late_in_a_row += 1
             return False
+        self._late_in_a_row = 0
         self._playout_ticks = self._heard_ticks = ticks
         return True
 
@@ -271,10 +276,14 @@ class JitterBuffer:
             self.overflowed += 1
 
     def _resynchronise(self, timestamp: int, now: float) -> None:
-        """Begin again with this packet: the peer's clock jumped. Sequence numbers go on."""
+        """Begin again with this packet: the peer's clock jumped. Sequence numbers go on.
+
+        The jump has spoiled the spread, so that is learned anew too.
+        """
         self.resynchronised += 1
         next_sequence, newest = self._newest_before_jump(), self._newest_sequence
         self.reset()
+        self._set_clock(self._clock_hz)
         self._next_sequence, self._newest_sequence = next_sequence, newest
         self._transit.observe(timestamp, now)
 

@@ -13,7 +13,8 @@ from linegram.rtp.sequence import timestamp_distance
 _RISE: Final = 0.3
 _DECAY: Final = 0.002
 _WINDOW_S: Final = 4.0
-_JUMP_S: Final = 2.0
+_LATER_JUMP_S: Final = 1.0
+_EARLIER_JUMP_S: Final = 0.3
 
 
 class Transit:
@@ -36,7 +37,7 @@ class Transit:
         ticks = self._last_ticks + self._distance(timestamp)
         transit = now * self._clock_hz - ticks
         best = self.best
-        if best != float("inf") and abs(transit - best) > _JUMP_S * self._clock_hz:
+        if best != float("inf") and self._is_jump((transit - best) / self._clock_hz):
             return False
         self._last_timestamp, self._last_ticks = timestamp, ticks
         if now - self._window_since > _WINDOW_S:
@@ -59,6 +60,11 @@ class Transit:
     def behind_best(self, ticks: int, now: float) -> float:
         """How much later than the fastest packet something with this timestamp would be now."""
         return now * self._clock_hz - self.best - ticks
+
+    @staticmethod
+    def _is_jump(step_s: float) -> bool:
+        """Networks delay suddenly but hurry step by step: a packet far too early has another clock."""
+        return not -_EARLIER_JUMP_S <= step_s <= _LATER_JUMP_S
 
     def _distance(self, timestamp: int) -> int:
         return 0 if self._last_timestamp is None else timestamp_distance(timestamp, self._last_timestamp)
