@@ -18,6 +18,7 @@ from linegram.outcomes import EndReason
 from linegram.voice.engine import (
     PcmFrame,
     RemoteMuteChanged,
+    VoiceEngine,
     VoiceEvent,
     VoiceLeg,
     VoiceSignal,
@@ -113,7 +114,7 @@ class NtgcallsEngine:
     """All voice legs of one process. Make it in the thread that will push."""
 
     name = "ntgcalls"
-    sample_rates_hz = (8000, 16000, 48000)
+    sample_rates_hz: tuple[int, ...] = (8000, 16000, 48000)
 
     def __init__(self) -> None:
         call_inline_in_this_thread()
@@ -174,6 +175,6 @@ class NtgcallsEngine:
             leg.take_frame(frames[0].data)
 
 
-def make() -> NtgcallsEngine:
+def make() -> VoiceEngine:
     """Make the engine; what `engines.make_engine` calls."""
     return NtgcallsEngine()

@@ -1,0 +1,57 @@
+"""A voice engine without a network: tests say what is heard and see what is said."""
+
+import numpy as np
+
+from linegram.link.voice import VoiceParameters
+from linegram.voice.engine import PcmFrame, VoiceEvent, VoiceLeg
+
+
+class ScriptedLeg:
+    """Gives `to_hear` in every pull; keeps everything that was pushed."""
+
+    def __init__(self, sample_hz: int) -> None:
+        self.sample_hz = sample_hz
+        self.to_hear: PcmFrame = np.zeros(sample_hz // 50, np.int16)
+        self.said: list[PcmFrame] = []
+        self.signals: list[bytes] = []
+        self.events: list[VoiceEvent] = []
+        self.pulls = 0
+        self.is_closed = False
+
+    def receive_signal(self, payload: bytes) -> None:
+        self.signals.append(payload)
+
+    def push(self, frame: PcmFrame) -> None:
+        assert len(frame) == self.sample_hz // 50
+        self.said.append(frame)
+
+    def pull(self) -> PcmFrame:
+        self.pulls += 1
+        return self.to_hear
+
+    def handle_timer(self, now: float) -> None:
+        return
+
+    def next_event(self) -> VoiceEvent | None:
+        return self.events.pop(0) if self.events else None
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class ScriptedEngine:
+    """Keeps the legs it opened."""
+
+    name = "scripted"
+    sample_rates_hz: tuple[int, ...] = (8000, 16000, 48000)
+
+    def __init__(self) -> None:
+        self.legs: list[ScriptedLeg] = []
+        self.is_closed = False
+
+    def open(self, parameters: VoiceParameters, sample_hz: int) -> VoiceLeg:
+        self.legs.append(ScriptedLeg(sample_hz))
+        return self.legs[-1]
+
+    def close(self) -> None:
+        self.is_closed = True
