@@ -5,7 +5,7 @@ The shell calls `receive`, `handle_timer` and the commands, then sends what
 """
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from linegram.errors import LocalProtocolError
 from linegram.sip.account import Account, AccountConfig, Target
@@ -25,6 +25,14 @@ from linegram.sip.uri import SipUri
 from linegram.units import AccountId
 
 Part = TypeVar("Part", InviteServer, EstablishedCall)
+
+
+class Census(NamedTuple):
+    """How many accounts, calls and transactions an endpoint holds."""
+
+    accounts: int
+    calls: int
+    transactions: int
 
 
 class SipEndpoint:
@@ -67,8 +75,14 @@ class SipEndpoint:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing would be cut short: no call, no removal at a registrar, no open transaction."""
-        return not (len(self._calls) or self._accounts.has_leavers or len(self._context.transactions))
+        """Whether nothing would be cut short: no call, no removal at a registrar, no unanswered request."""
+        return not (
+            len(self._calls) or self._accounts.has_leavers or self._context.transactions.has_open_requests
+        )
+
+    def census(self) -> Census:
+        """How much there is of everything."""
+        return Census(len(self._accounts), len(self._calls), len(self._context.transactions))
 
     # Accounts.
 
@@ -79,6 +93,11 @@ class SipEndpoint:
     def set_targets(self, account_id: AccountId, targets: tuple[Target, ...], now: float) -> None:
         """Answer a `TargetNeeded`; an empty tuple means that the name does not resolve now."""
         self._accounts.set_targets(account_id, targets, now)
+
+    def local_host(self, account_id: AccountId) -> str | None:
+        """Our own address as the account's server sees the way to it; None while that is unknown."""
+        account = self._accounts.get(account_id)
+        return None if account is None or account.target is None else account.target.local_host
 
     def renew_registration(self, account_id: AccountId, now: float) -> None:
         """Register at once, for example because a person asked for it."""
@@ -125,12 +144,20 @@ class SipEndpoint:
         if (call := self._find(handle, InviteServer)) is not None:
             call.answer(sdp, now)
 
-    def reject(self, handle: CallHandle, status: int, reason: str | None = None, *, now: float) -> None:
-        """Refuse an incoming call with a final status from 300 on."""
+    def reject(
+        self,
+        handle: CallHandle,
+        status: int,
+        reason: str | None = None,
+        *,
+        retry_after_s: int | None = None,
+        now: float,
+    ) -> None:
+        """Refuse an incoming call with a final status from 300 on; `retry_after_s` becomes Retry-After."""
         if not 300 <= status <= 699:
             raise LocalProtocolError(f"{status} refuses nothing")
         if (call := self._find(handle, InviteServer)) is not None:
-            call.reject(status, reason, now)
+            call.reject(status, reason, now, retry_after_s=retry_after_s)
 
     def hang_up(self, handle: CallHandle, now: float, *, reason_header: str = "") -> None:
         """End a call in any stage: CANCEL, 480 or BYE. Harmless when it has ended by itself."""

@@ -94,6 +94,7 @@ class InviteServer:
         "_provisional",
         "_reason_header",
         "_refusal",
+        "_refusal_retry_after_s",
         "_sdp",
         "_tag",
         "_timer",
@@ -122,6 +123,7 @@ class InviteServer:
         self._provisional: Response | None = None
         self._reason_header = ""
         self._refusal: tuple[int, str | None] = (500, None)
+        self._refusal_retry_after_s: int | None = None
         self._sdp = b""
         self._timer: Timer | None = None
         self.state = ArrivalState.RINGING
@@ -160,9 +162,12 @@ class InviteServer:
         self._sdp = sdp
         self.take(ArrivalInput.ANSWER, now)
 
-    def reject(self, status: int, reason: str | None, now: float) -> None:
-        """Send a final refusal, 300-699."""
+    def reject(
+        self, status: int, reason: str | None, now: float, *, retry_after_s: int | None = None
+    ) -> None:
+        """Send a final refusal, 300-699; `retry_after_s` tells when to try again (20.33)."""
         self._refusal = (status, reason)
+        self._refusal_retry_after_s = retry_after_s
         self._ending = CallEnded(self._handle, EndCause.LOCAL_REJECT, status, reason or "")
         self.take(ArrivalInput.REJECT, now)
 
@@ -228,6 +233,8 @@ class InviteServer:
                 response = self._make_response(status, reason)
                 if self._reason_header:
                     response.headers.add("Reason", self._reason_header)
+                if self._refusal_retry_after_s is not None:
+                    response.headers.add("Retry-After", str(self._refusal_retry_after_s))
                 self._transaction.respond(response, now)
             case ArrivalStep.TERMINATE:
                 self._transaction.respond(self._make_response(487), now)

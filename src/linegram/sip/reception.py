@@ -4,7 +4,7 @@ from typing import Final
 
 import structlog
 
-from linegram.errors import RemoteProtocolError, UnexpectedEventError
+from linegram.errors import ProtocolError, RemoteProtocolError, UnexpectedEventError
 from linegram.sip.account import Account
 from linegram.sip.account_table import AccountTable
 from linegram.sip.call_table import CallTable, DialogUser
@@ -37,7 +37,7 @@ class Reception:
                 self._context.transactions.receive_response(message, now)
             else:
                 self._receive_request(message, source, now)
-        except (RemoteProtocolError, UnexpectedEventError) as error:
+        except (ProtocolError, UnexpectedEventError) as error:
             _log.info("sip_message_ignored", peer=source.host, error=str(error))
 
     def _receive_request(self, request: Request, source: Flow, now: float) -> None:

@@ -17,6 +17,7 @@ from linegram.sip.transaction import (
 from linegram.sip.transaction_tables import INVITE_SERVER, SERVER, Input, State
 
 BRANCH_COOKIE = "z9hG4bK"
+_OPEN = frozenset({State.CALLING, State.TRYING, State.PROCEEDING})
 
 
 class TransactionLayer:
@@ -35,6 +36,11 @@ class TransactionLayer:
     def durations(self) -> TimerDurations:
         """The base timer values in force."""
         return self._ground.durations
+
+    @property
+    def has_open_requests(self) -> bool:
+        """Whether a request of ours still waits for its final response. Looks at every transaction."""
+        return any(transaction.state in _OPEN for transaction in self._clients.values())
 
     def send_request(self, request: Request, flow: Flow, user: ClientUser, now: float) -> ClientTransaction:
         """Start a client transaction; `request` carries its Via with a fresh branch."""

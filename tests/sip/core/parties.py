@@ -62,6 +62,7 @@ class Pair:
         self.network.run_out()
         for node in (self.alice, self.bob):
             assert node.endpoint.is_idle
+            assert node.endpoint.census()[1:] == (0, 0)
             assert node.endpoint.next_timer() is None
 
 

@@ -1,0 +1,1 @@
+"""The only part of `sip/` that knows sockets, the clock and asyncio. No SIP rule lives here."""

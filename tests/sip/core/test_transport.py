@@ -1,0 +1,199 @@
+"""The asyncio shell over loopback UDP and TCP: two transports call each other for real."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import pytest
+
+from linegram.sip.account import AccountConfig, KeepAliveMethod
+from linegram.sip.events import (
+    CallAnswered,
+    CallConfirmed,
+    CallEnded,
+    EndCause,
+    InviteReceived,
+    RegistrationChanged,
+    RegistrationState,
+    SipEvent,
+)
+from linegram.sip.flow import TransportName
+from linegram.sip.transport.resolver import AddressResolver
+from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
+from linegram.units import AccountId
+
+E = TypeVar("E")
+
+LIMIT_S = 20.0
+OFFER = b"v=0\r\n"
+ANSWER = b"v=0 answer\r\n"
+
+
+class Party:
+    """One transport and the events that it delivered."""
+
+    def __init__(self) -> None:
+        self.events: list[SipEvent] = []
+        self._changed = asyncio.Event()
+        self.transport: SipTransport
+        self.on_event: Callable[[SipEvent], None] = lambda _event: None
+
+    def take(self, event: SipEvent) -> None:
+        self.events.append(event)
+        self.on_event(event)
+        self._changed.set()
+
+    async def wait_for(self, kind: type[E]) -> E:
+        """The latest event of a kind, as soon as there is one."""
+        async with asyncio.timeout(LIMIT_S):
+            while not (found := [event for event in self.events if isinstance(event, kind)]):
+                self._changed.clear()
+                await self._changed.wait()
+        return found[-1]
+
+
+@asynccontextmanager
+async def party() -> AsyncIterator[Party]:
+    here = Party()
+    here.transport = await SipTransport.open(TransportSettings("127.0.0.1", 0), here.take)
+    try:
+        yield here
+    finally:
+        await here.transport.close(limit_s=0.5)
+
+
+def config_towards(other: Party, user: str, transport: TransportName) -> AccountConfig:
+    host, port = other.transport.address
+    return AccountConfig(
+        AccountId(1),
+        host,
+        user,
+        "pw",
+        server_port=port,
+        transport=transport,
+        is_registering=False,
+        keep_alive=KeepAliveMethod.OFF,
+    )
+
+
+async def wait_for_target(who: Party) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        await asyncio.gather(*who.transport._resolving)
+
+
+@pytest.mark.parametrize("transport", [TransportName.UDP, TransportName.TCP])
+async def test_a_call_goes_through_and_is_hung_up(transport: TransportName) -> None:
+    async with party() as alice, party() as bob:
+        alice.transport.put_account(config_towards(bob, "alice", transport))
+        bob.transport.put_account(config_towards(alice, "bob", transport))
+        await wait_for_target(alice)
+        await wait_for_target(bob)
+        mine = alice.transport.perform(
+            lambda endpoint, now: endpoint.invite(AccountId(1), "bob", sdp=OFFER, now=now)
+        )
+        invite = await bob.wait_for(InviteReceived)
+        assert invite.sdp == OFFER
+        bob.transport.perform(lambda endpoint, now: endpoint.answer(invite.handle, ANSWER, now))
+        assert (await alice.wait_for(CallAnswered)).sdp == ANSWER
+        await bob.wait_for(CallConfirmed)
+        alice.transport.perform(lambda endpoint, now: endpoint.hang_up(mine, now))
+        assert (await bob.wait_for(CallEnded)).cause is EndCause.REMOTE_BYE
+
+
+async def test_commands_given_by_an_event_handler_are_carried_out() -> None:
+    async with party() as alice, party() as bob:
+        alice.transport.put_account(config_towards(bob, "alice", TransportName.UDP))
+        bob.transport.put_account(config_towards(alice, "bob", TransportName.UDP))
+        await wait_for_target(alice)
+        await wait_for_target(bob)
+
+        def refuse(event: SipEvent) -> None:
+            if isinstance(event, InviteReceived):
+                bob.transport.perform(lambda endpoint, now: endpoint.reject(event.handle, 486, now=now))
+
+        bob.on_event = refuse
+        alice.transport.perform(
+            lambda endpoint, now: endpoint.invite(AccountId(1), "bob", sdp=OFFER, now=now)
+        )
+        assert (await alice.wait_for(CallEnded)).status == 486
+
+
+async def test_a_refused_connection_is_reported_at_once() -> None:
+    async with party() as alice:
+        silent = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
+        port = silent.sockets[0].getsockname()[1]
+        silent.close()
+        await silent.wait_closed()
+        alice.transport.put_account(
+            AccountConfig(
+                AccountId(1), "127.0.0.1", "alice", "pw", server_port=port, transport=TransportName.TCP
+            )
+        )
+        changed = await alice.wait_for(RegistrationChanged)
+        assert (changed.state, changed.reason) == (RegistrationState.RETRYING, "transport")
+
+
+async def test_an_unknown_name_is_reported() -> None:
+    async with party() as alice:
+        alice.transport.put_account(AccountConfig(AccountId(1), "pbx.invalid", "alice", "pw"))
+        changed = await alice.wait_for(RegistrationChanged)
+        assert changed.reason == "server name not resolved"
+
+
+async def test_a_closing_transport_waits_for_the_answers_to_its_goodbyes() -> None:
+    async with party() as bob:
+        async with party() as alice:
+            alice.transport.put_account(config_towards(bob, "alice", TransportName.TCP))
+            bob.transport.put_account(config_towards(alice, "bob", TransportName.TCP))
+            await wait_for_target(alice)
+            await wait_for_target(bob)
+            alice.transport.perform(
+                lambda endpoint, now: endpoint.invite(AccountId(1), "bob", sdp=OFFER, now=now)
+            )
+            invite = await bob.wait_for(InviteReceived)
+            bob.transport.perform(lambda endpoint, now: endpoint.answer(invite.handle, ANSWER, now))
+            await bob.wait_for(CallConfirmed)
+        assert (await bob.wait_for(CallEnded)).cause is EndCause.REMOTE_BYE
+
+
+async def test_garbage_is_ignored_on_both_transports() -> None:
+    async with party() as alice, party() as bob:
+        host, port = alice.transport.address
+        loop = asyncio.get_running_loop()
+        sender, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, remote_addr=(host, port))
+        for junk in (b"\0" * 50, b"\r\n\r\n", b"INVITE\r\n\r\n", b"\xff" * 1400):
+            sender.sendto(junk)
+        sender.close()
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(b"GET / HTTP/1.0\r\n\r\n")
+        async with asyncio.timeout(LIMIT_S):
+            assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+        alice.transport.put_account(config_towards(bob, "alice", TransportName.UDP))
+        bob.transport.put_account(config_towards(alice, "bob", TransportName.UDP))
+        await wait_for_target(alice)
+        await wait_for_target(bob)
+        alice.transport.perform(
+            lambda endpoint, now: endpoint.invite(AccountId(1), "bob", sdp=OFFER, now=now)
+        )
+        assert (await bob.wait_for(InviteReceived)).sdp == OFFER
+
+
+async def test_a_tcp_ping_is_answered() -> None:
+    async with party() as alice:
+        reader, writer = await asyncio.open_connection(*alice.transport.address)
+        writer.write(b"\r\n\r\n")
+        async with asyncio.timeout(LIMIT_S):
+            assert await reader.readexactly(2) == b"\r\n"
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_the_resolver_gives_every_address_with_the_right_port() -> None:
+    resolver = AddressResolver()
+    config = AccountConfig(AccountId(1), "localhost", "u", "p", outbound_proxy_host="127.0.0.7")
+    assert [place[:3] for place in await resolver.resolve(config)] == [(TransportName.UDP, "127.0.0.7", 5060)]
+    by_name = await resolver.resolve(AccountConfig(AccountId(1), "localhost", "u", "p", server_port=5099))
+    assert ("127.0.0.1", 5099) in [(place.host, place.port) for place in by_name]
