@@ -11,7 +11,6 @@ from pathlib import Path
 from time import time
 from typing import Any, Final, Self
 
-import structlog
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import (
@@ -33,8 +32,6 @@ from linegram.storage.vault import Vault
 BUSY_TIMEOUT_S: Final = 5.0
 _WRITES: Final = "linegram_writes"
 _KEY_PROBE: Final = "key probe"
-
-_log = structlog.get_logger()
 
 
 class Database:
@@ -164,5 +161,4 @@ async def _unavailable_if_broken() -> AsyncIterator[None]:
         raise  # our mistake, not the database's
     except (DBAPIError, PoolTimeoutError, OSError) as error:
         cause = getattr(error, "orig", None) or error
-        _log.warning("database_failed", error=type(cause).__name__, reason=str(cause))
         raise UnavailableError(f"The database does not work: {cause}.") from error
