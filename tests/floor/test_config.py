@@ -1,5 +1,6 @@
 """Settings come from one file and the environment, mistakes are sentences, secrets stay hidden."""
 
+import os
 import stat
 import tomllib
 from pathlib import Path
@@ -24,6 +25,8 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 @pytest.fixture(autouse=True)
 def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("LINEGRAM_")]:
+        monkeypatch.delenv(name)
 
 
 def write(path: Path, text: str) -> Path:

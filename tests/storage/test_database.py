@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,11 +74,22 @@ async def test_a_database_from_a_newer_linegram_is_refused(database: Database, u
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "linegram.db", "sqlite:///x.db", "mysql://h/d", "oracle9://h", "postgresql://h/d"]
+    "wrong",
+    [
+        *("", "linegram.db", "sqlite:///x.db", "mysql://h/d", "oracle9://h", "postgresql://u:hush@h/d"),
+        *("sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:"),
+    ],
 )
-async def test_a_wrong_address_is_a_sentence(vault: Vault, wrong: str) -> None:
-    with pytest.raises(RefusedError, match=r"storage\.url"):
+async def test_a_wrong_address_is_a_sentence_that_does_not_repeat_it(vault: Vault, wrong: str) -> None:
+    with pytest.raises(RefusedError, match=r"storage\.url") as refused:
         await Database.open(wrong, vault)
+    assert "hush" not in str(refused.value)
+
+
+async def test_a_driver_that_is_not_installed_is_named(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    with pytest.raises(RefusedError, match="needs the Python package asyncpg"):
+        await Database.open("postgresql+asyncpg://u:p@h/d", vault)
 
 
 async def test_a_file_that_is_no_database_is_a_sentence(path: Path, url: str, vault: Vault) -> None:

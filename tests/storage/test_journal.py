@@ -72,11 +72,15 @@ async def test_closing_a_call_keeps_its_record_and_forgets_only_its_legs(journal
     assert await journal.calls_of(ANNA) == [make_record()]
 
 
+async def test_a_finished_call_is_found_again(journal: DatabaseJournal) -> None:
+    assert await journal.find_call(CALL) is None
+    await journal.call_closed(make_record())
+    assert await journal.find_call(CALL) == make_record()
+
+
 async def test_everything_may_be_repeated(journal: DatabaseJournal) -> None:
-    await journal.leg_closed(LegId("unknown"))
     await journal.leg_opened(CALL, LegId("a"), {})
     for _ in range(2):
-        await journal.leg_closed(LegId("a"))
         await journal.call_closed(make_record())
     assert await journal.stored_legs() == []
     assert len(await journal.calls_of(ANNA)) == 1
@@ -128,8 +132,6 @@ async def main():
     database = await Database.open(sys.argv[1], Vault([os.environ["LINEGRAM_KEY"]]))
     journal = DatabaseJournal(database)
     await journal.leg_opened("call", "kept", {"step": 1})
-    await journal.leg_opened("call", "closed", {"step": 2})
-    await journal.leg_closed("closed")
     async with database.writing() as session:
         await session.execute(delete(OpenLegRow))
         await session.flush()
@@ -162,7 +164,7 @@ async def test_a_locked_database_is_unavailable_after_its_patience(
     with sqlite3.connect(path) as locker:
         locker.execute("BEGIN IMMEDIATE")
         with pytest.raises(UnavailableError, match="database is locked"):
-            await journal.leg_closed(LegId("a"))
+            await journal.call_closed(make_record())
         locker.rollback()
     locker.close()
-    await journal.leg_closed(LegId("a"))
+    await journal.call_closed(make_record())

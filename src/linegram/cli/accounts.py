@@ -97,7 +97,7 @@ def add(  # noqa: PLR0913 - every parameter is an option
             user_id=None if user is None else await _employee(office, user),
             **options,
         )
-        return await office.desk.add(msgspec.structs.replace(account, password=password))
+        return await office.administration.add(msgspec.structs.replace(account, password=password))
 
     password = _password(is_from_input=password_stdin)
     account = in_office(context, work)
@@ -141,8 +141,8 @@ def change(  # noqa: PLR0913 - every parameter is an option
         options["password"] = _password(is_from_input=password_stdin)
 
     async def work(office: Office) -> SipAccount:
-        before = await office.desk.show(AccountId(number))
-        return await office.desk.change(msgspec.structs.replace(before, **options))
+        before = await office.administration.show(AccountId(number))
+        return await office.administration.change(msgspec.structs.replace(before, **options))
 
     account = in_office(context, work)
     _say(f"Account {number} changed: {account.title}.")
@@ -154,7 +154,7 @@ def list_accounts(context: typer.Context) -> None:
 
     async def work(office: Office) -> Table:
         return account_list(
-            await office.desk.accounts(), await office.statuses(), await office.known_people()
+            await office.administration.accounts(), await office.statuses(), await office.known_people()
         )
 
     table = in_office(context, work)
@@ -169,7 +169,7 @@ def show(context: typer.Context, number: Number) -> None:
     """Show everything that is set for an account, but its password."""
 
     async def work(office: Office) -> Table:
-        account = await office.desk.show(AccountId(number))
+        account = await office.administration.show(AccountId(number))
         status = (await office.statuses()).get(account.account_id)
         return account_details(account, status, await office.known_people())
 
@@ -199,14 +199,18 @@ def try_rules(
 @app.command()
 def on(context: typer.Context, number: Number) -> None:
     """Switch an account on."""
-    account = in_office(context, lambda office: office.desk.switch(AccountId(number), is_enabled=True))
+    account = in_office(
+        context, lambda office: office.administration.switch(AccountId(number), is_enabled=True)
+    )
     _say(f"Account {number} is on: {account.title}.")
 
 
 @app.command()
 def off(context: typer.Context, number: Number) -> None:
     """Switch an account off; it keeps its settings and its employee."""
-    account = in_office(context, lambda office: office.desk.switch(AccountId(number), is_enabled=False))
+    account = in_office(
+        context, lambda office: office.administration.switch(AccountId(number), is_enabled=False)
+    )
     _say(f"Account {number} is off: {account.title}.")
 
 
@@ -219,7 +223,7 @@ def assign(
     """Let an employee call and be called with an account."""
 
     async def work(office: Office) -> SipAccount:
-        return await office.desk.assign(AccountId(number), await _employee(office, user))
+        return await office.administration.assign(AccountId(number), await _employee(office, user))
 
     account = in_office(context, work)
     _say(f"Account {number} is used by {account.user_id}: {account.title}.")
@@ -228,7 +232,7 @@ def assign(
 @app.command()
 def reclaim(context: typer.Context, number: Number) -> None:
     """Take an account back from its employee."""
-    account = in_office(context, lambda office: office.desk.reclaim(AccountId(number)))
+    account = in_office(context, lambda office: office.administration.reclaim(AccountId(number)))
     _say(f"Account {number} is used by nobody: {account.title}.")
 
 
@@ -243,12 +247,12 @@ def remove(
     account = in_office(context, _shown(number))
     if not is_sure:
         typer.confirm(f"Erase account {number}, {account.title}?", abort=True)
-    in_office(context, lambda office: office.desk.remove(AccountId(number)))
+    in_office(context, lambda office: office.administration.remove(AccountId(number)))
     _say(f"Account {number} is gone: {account.title}.")
 
 
 def _shown(number: int) -> Callable[[Office], Awaitable[SipAccount]]:
-    return lambda office: office.desk.show(AccountId(number))
+    return lambda office: office.administration.show(AccountId(number))
 
 
 def _given(  # noqa: PLR0913 - every parameter is an option

@@ -9,7 +9,7 @@ import typer
 
 from linegram.config import load_settings
 from linegram.office.account import AccountStatus
-from linegram.office.desk import Desk
+from linegram.office.administration import Administration
 from linegram.office.person import Person
 from linegram.office.ports import OPERATOR
 from linegram.storage.accounts import AccountRepository
@@ -22,12 +22,12 @@ Result = TypeVar("Result")
 
 
 class Office:
-    """What a command works with: the desk, as the operator, and what lies behind it."""
+    """What a command works with: administration by the operator, and what lies behind it."""
 
     def __init__(self, database: Database) -> None:
         self.accounts = AccountRepository(database)
         self.people = PeopleRepository(database)
-        self.desk = Desk(self.accounts, OPERATOR)
+        self.administration = Administration(self.accounts, OPERATOR)
 
     async def statuses(self) -> Mapping[AccountId, AccountStatus]:
         """What the PBXs said, by account."""

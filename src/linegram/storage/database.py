@@ -18,7 +18,6 @@ from sqlalchemy.exc import (
     DataError,
     DBAPIError,
     IntegrityError,
-    NoSuchModuleError,
     ProgrammingError,
 )
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -98,13 +97,19 @@ class Database:
 
 
 def _address(url: str) -> URL:
+    """Read the address of a database; it may hold a password, so no sentence repeats it."""
     try:
         address = make_url(url)
-        address.get_dialect()
-    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError):
-        raise RefusedError("storage.url is not the address of a database that Linegram knows.") from None
+    except ArgumentError:
+        raise RefusedError("storage.url is not the address of a database.") from None
     if address.drivername not in ("sqlite+aiosqlite", "postgresql+asyncpg"):
         raise RefusedError("storage.url must begin with sqlite+aiosqlite:// or postgresql+asyncpg://.")
+    if address.get_backend_name() == "sqlite" and address.database in (None, "", ":memory:"):
+        raise RefusedError("storage.url must name a file: sqlite+aiosqlite:///linegram.db.")
+    try:
+        address.get_dialect().import_dbapi()
+    except ModuleNotFoundError as error:
+        raise RefusedError(f"storage.url needs the Python package {error.name}, which is not here.") from None
     return address
 
 
@@ -122,7 +127,7 @@ async def _upgraded(address: URL) -> None:
 
 def _make_private_file(address: URL) -> None:
     """Create the file before SQLite does, so that only its owner may read it."""
-    path = Path(address.database or "linegram.db")
+    path = Path(address.database or "")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)

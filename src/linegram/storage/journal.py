@@ -33,11 +33,6 @@ class DatabaseJournal:
         async with self._database.writing() as session:
             await session.execute(upsert(self._database, OpenLegRow, values, key="leg_id"))
 
-    async def leg_closed(self, leg_id: LegId) -> None:
-        """Forget the leg. Unknown legs are fine."""
-        async with self._database.writing() as session:
-            await session.execute(delete(OpenLegRow).where(OpenLegRow.leg_id == leg_id))
-
     async def call_closed(self, record: CallRecord) -> None:
         """Keep the record and forget the call's legs, in one transaction; a repetition changes nothing."""
         values = {name: getattr(record, name) for name in record.__struct_fields__}
@@ -52,6 +47,12 @@ class DatabaseJournal:
         async with self._database.reading() as session:
             rows = await session.scalars(select(OpenLegRow).order_by(OpenLegRow.noted_at, OpenLegRow.leg_id))
             return [self._leg(row) for row in rows]
+
+    async def find_call(self, call_id: CallId) -> CallRecord | None:
+        """Return the record of a finished call."""
+        async with self._database.reading() as session:
+            row = await session.get(CallRow, call_id)
+            return None if row is None else _record(row)
 
     async def calls_of(self, user_id: TelegramUserId, *, limit: int = 50) -> Sequence[CallRecord]:
         """A person's finished calls, the newest first."""

@@ -1,4 +1,4 @@
-"""The administrator's desk: everything that can be done to SIP accounts, and who may do it.
+"""Everything that can be done to SIP accounts, and who may do it.
 
 Use cases. The bot and the command line call these and nothing else, so that one
 rule holds for a button, a text and a command.
@@ -14,7 +14,7 @@ from linegram.office.ports import AccountStore, Action, Actor
 from linegram.units import AccountId, TelegramUserId
 
 
-class Desk:
+class Administration:
     """Changes accounts on behalf of one person."""
 
     def __init__(self, store: AccountStore, actor: Actor) -> None:
