@@ -69,6 +69,12 @@ def test_the_length_of_the_body_is_computed() -> None:
     assert bytes(options).count(b"Content-Length") == 1
 
 
+@pytest.mark.parametrize("name", [b"Via", b"From", b"To", b"Call-ID", b"CSeq"])
+def test_a_message_without_a_field_that_every_layer_needs_is_refused(name: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        parse_datagram((OPTIONS % (b"", b"")).replace(name + b":", b"X:", 1))
+
+
 def test_without_a_content_length_the_whole_datagram_counts() -> None:
     assert read_request(OPTIONS % (b"", b"rest")).body == b"rest"
 

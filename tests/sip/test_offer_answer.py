@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from linegram.errors import RemoteProtocolError
 from linegram.sip.offer_answer import (
     G722,
     OPUS,
@@ -178,6 +179,37 @@ def test_an_answer_may_use_its_own_payload_types() -> None:
 def test_an_answer_that_refuses_the_stream_is_an_error(media: str) -> None:
     with pytest.raises(NoCommonCodecError):
         read_answer(make_offer(OURS), described(media))
+
+
+def test_a_stream_without_an_address_is_refused_with_488() -> None:
+    offer = replace(described("m=audio 4000 RTP/AVP 8"), connection=None)
+    with pytest.raises(RemoteProtocolError) as caught:
+        answer(offer, OURS)
+    assert caught.value.status_hint == 488
+
+
+@pytest.mark.parametrize(
+    ("lines", "ptime_ms"),
+    [
+        ((), 20),
+        (("a=ptime:30",), 30),
+        (("a=ptime:25",), 20),
+        (("a=ptime:0",), 20),
+        (("a=ptime:20", "a=maxptime:10"), 10),
+        (("a=ptime:x",), 20),
+    ],
+)
+def test_packets_are_as_long_as_the_peer_wishes_where_that_makes_sense(
+    lines: tuple[str, ...], ptime_ms: int
+) -> None:
+    assert answer(described("m=audio 4000 RTP/AVP 8", *lines), OURS).stream.ptime_ms == ptime_ms
+
+
+def test_digits_fall_back_to_the_8000_clock() -> None:
+    lines = ("m=audio 4000 RTP/AVP 111 126", "a=rtpmap:111 opus/48000/2", "a=rtpmap:126 telephone-event/8000")
+    assert answer(described(*lines), OURS).stream.telephone_event == TelephoneEvent(126, 126, 8000)
+    without = replace(OURS, has_telephone_event=False)
+    assert answer(described(*lines), without).stream.telephone_event is None
 
 
 def test_an_ipv6_side_writes_ip6_lines() -> None:

@@ -58,15 +58,20 @@ class NoCommonCodecError(RemoteProtocolError):
         super().__init__(message, status_hint=488)
 
 
-def make_offer(local: LocalAudio, previous: Sdp | None = None) -> Sdp:
-    """Describe what we can do. `previous` is our last description in this dialog, offer or answer.
+def make_offer(local: LocalAudio, previous: Sdp | None = None, *, theirs: Sdp | None = None) -> Sdp:
+    """Describe what we can do. `previous` is our last description in this dialog, `theirs` the peer's last.
 
     A re-offer keeps the session, the place of every stream and the meaning of every
     payload type, and raises the version if anything changed (RFC 3264 section 8).
     """
     earlier = () if previous is None else previous.media
     place = _find_audio(earlier)
-    known = earlier[place].rtp_maps if place < len(earlier) else []
+    known = [
+        rtp_map
+        for sdp in (previous, theirs)
+        for section in (() if sdp is None else sdp.media[place : place + 1])
+        for rtp_map in section.rtp_maps
+    ]
     audio = _describe(local, _number_codecs(local, known), direction=local.direction)
     media = [_refuse(section) for section in earlier]
     media[place : place + 1] = [audio]
