@@ -2,8 +2,10 @@
 
 import asyncio
 
-from linegram.bot.ports import LineRow
 from linegram.calls.card import Card, CardButton, CardState
+from linegram.link.accounts import RegistrationState
+from linegram.office.account import AccountStatus, SipAccount
+from linegram.office.ports import OPERATOR
 from linegram.outcomes import EndReason
 from linegram.sandbox.world.messages import CallbackButton, Content, InlineKeyboard, Message
 from linegram.units import TelegramUserId
@@ -55,9 +57,34 @@ async def test_start_says_whom_to_text(stage: Stage) -> None:
     assert "@office_calls" in await reply_to(stage, "/start")
 
 
-async def test_softphone_lists_the_lines(stage: Stage) -> None:
-    stage.lines.rows = (LineRow(name="Desk", login="1001@pbx", person="", mark="🔴", status="403 Forbidden"),)
-    assert await reply_to(stage, "/softphone") == "Lines:\n🔴 Desk — 1001@pbx · 403 Forbidden"
+async def test_softphone_lists_the_lines_of_the_asker(stage: Stage) -> None:
+    owner_id = TelegramUserId(1)
+    stored = await stage.accounts.add(
+        SipAccount(
+            login="1001",
+            password="secret",
+            server="pbx.example",
+            owner_id=owner_id,
+            user_id=TelegramUserId(stage.anna.user_id),
+            name="Desk",
+        ),
+        OPERATOR,
+    )
+    await stage.accounts.set_status(
+        AccountStatus(
+            account_id=stored.account_id, state=RegistrationState.ERROR, sip_status=403, text="Forbidden"
+        )
+    )
+    listed = await reply_to(stage, "/softphone")
+    assert listed == f"Lines:\n🔴 Desk — 1001@pbx.example · {stage.anna.user_id} · 403 Forbidden"
+
+
+async def test_softphone_shows_nobody_the_lines_of_others(stage: Stage) -> None:
+    await stage.accounts.add(
+        SipAccount(login="1001", password="secret", server="pbx.example", owner_id=TelegramUserId(1)),
+        OPERATOR,
+    )
+    assert (await reply_to(stage, "/softphone")).startswith("You have no lines")
 
 
 async def test_the_calling_account_posts_a_card_and_the_bot_edits_it(stage: Stage) -> None:

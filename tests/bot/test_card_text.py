@@ -5,8 +5,6 @@ from aiogram.types import InlineKeyboardMarkup
 
 from linegram.bot.card_text import CardPress, card_keyboard, card_text
 from linegram.bot.language import texts
-from linegram.bot.menu_router import lines_text
-from linegram.bot.ports import LineRow
 from linegram.calls.card import Card, CardButton, CardState
 from linegram.outcomes import EndReason
 
@@ -43,12 +41,6 @@ def test_a_press_fits_telegrams_64_bytes(button: CardButton) -> None:
 def test_the_buttons_are_those_of_the_card() -> None:
     card = Card(state=CardState.TALKING, number="1", buttons=(CardButton.HANG_UP,))
     assert buttons(card_keyboard(CARD_ID, card, texts())) == ["Hang up"]
-
-
-def test_the_list_of_lines_names_state_and_person() -> None:
-    row = LineRow(name="Desk", login="1001@pbx", person="Ann", mark="🟢", status="")
-    assert lines_text([row], texts()) == "Lines:\n🟢 Desk — 1001@pbx · Ann"
-    assert lines_text([], texts()).startswith("You have no lines")
 
 
 def test_an_unknown_language_speaks_english() -> None:

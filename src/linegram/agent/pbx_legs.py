@@ -18,6 +18,7 @@ from linegram.agent.pbx_leg import LegStage, PbxLeg
 from linegram.errors import LocalProtocolError, RemoteProtocolError, UnavailableError
 from linegram.link import commands, events
 from linegram.link.accounts import SipAccountSettings
+from linegram.media.control import LocalMedia
 from linegram.outcomes import EndReason
 from linegram.sip import events as sip
 from linegram.sip.events import CallHandle
@@ -28,12 +29,16 @@ from linegram.units import AccountId, CallId, LegId, mask_number
 
 _log = structlog.get_logger()
 
+_WILDCARDS: Final = frozenset({"0.0.0.0", "::"})
 _NOT_ACCEPTABLE: Final = 488
 _UNAVAILABLE: Final = 503
 
 
 class SipCalls(Protocol):
     """The commands of the SIP stack that legs need; the clock is the shell's."""
+
+    def local_host(self, account_id: AccountId) -> str | None:
+        """Return our own address on the way to the account's PBX."""
 
     def invite(self, account_id: AccountId, target: SipUri | str, sdp: bytes) -> CallHandle:
         """Call somebody."""
@@ -265,11 +270,17 @@ class PbxLegs:
                 self.cut(leg.leg_id, EndReason.NO_CAPACITY)
                 return
             if leg.stage is not LegStage.ENDING:
-                leg.place(media, self._new_session_id())
+                leg.place(self._named(media, leg), self._new_session_id())
                 then()
 
         task = asyncio.create_task(place(), name=f"place {leg.leg_id}")
         self._tasks[leg.leg_id] = task
+
+    def _named(self, media: LocalMedia, leg: PbxLeg) -> LocalMedia:
+        """Put a real address where the media host is bound to all of them."""
+        if media.ip not in _WILDCARDS:
+            return media
+        return LocalMedia(self._sip.local_host(leg.settings.account_id) or media.ip, media.port)
 
     def _invite(self, leg: PbxLeg, number: str) -> None:
         try:

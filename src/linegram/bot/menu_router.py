@@ -1,6 +1,8 @@
 """The bot's commands."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
 
 from aiogram import Router
 from aiogram.filters import Command, CommandStart
@@ -8,8 +10,19 @@ from aiogram.types import Message
 
 from linegram.bot.card_text import SEPARATOR
 from linegram.bot.language import Texts, texts
-from linegram.bot.ports import LineList, LineRow
+from linegram.link.accounts import RegistrationState
+from linegram.office.line_list import LineList, ListedLine
 from linegram.units import TelegramUserId
+
+_OFF: Final = "⚪"
+_MARKS: Final[Mapping[RegistrationState, str]] = MappingProxyType(
+    {
+        RegistrationState.ONLINE: "🟢",
+        RegistrationState.REGISTERING: "🟡",
+        RegistrationState.ERROR: "🔴",
+        RegistrationState.OFFLINE: _OFF,
+    }
+)
 
 
 def menu_router() -> Router:
@@ -29,17 +42,29 @@ async def list_lines(message: Message, line_list: LineList) -> None:
     """List the lines that this person owns or uses, with their states."""
     if message.from_user is None:
         return
-    rows = await line_list.lines(TelegramUserId(message.from_user.id))
-    await message.answer(lines_text(rows, texts()))
+    listed = await line_list.lines(TelegramUserId(message.from_user.id))
+    await message.answer(lines_text(listed, texts()))
 
 
-def lines_text(rows: Sequence[LineRow], words: Texts) -> str:
+def lines_text(listed: Sequence[ListedLine], words: Texts) -> str:
     """Return the list of lines as one message."""
-    if not rows:
+    if not listed:
         return words.say("softphone-none")
-    return "\n".join([words.say("softphone-head"), *(_row_text(row, words) for row in rows)])
+    return "\n".join([words.say("softphone-head"), *(_row_text(line, words) for line in listed)])
 
 
-def _row_text(row: LineRow, words: Texts) -> str:
-    line = words.say("softphone-row", {"mark": row.mark, "name": row.name, "login": row.login})
-    return SEPARATOR.join(filter(None, (line, row.person, row.status)))
+def _row_text(line: ListedLine, words: Texts) -> str:
+    account = line.account
+    values = {"mark": _mark(line), "name": account.title, "login": account.address}
+    return SEPARATOR.join(filter(None, (words.say("softphone-row", values), line.person, _trouble(line))))
+
+
+def _mark(line: ListedLine) -> str:
+    return _MARKS[line.status.state] if line.account.is_enabled else _OFF
+
+
+def _trouble(line: ListedLine) -> str:
+    """Return what the PBX said against an account that should be online."""
+    if not line.account.is_enabled or line.status.state is not RegistrationState.ERROR:
+        return ""
+    return f"{line.status.sip_status or ''} {line.status.text}".strip()

@@ -13,7 +13,8 @@ from aiogram.types import BotCommand
 from linegram.bot.card_router import card_router
 from linegram.bot.editor import InlineCardEditor
 from linegram.bot.menu_router import menu_router
-from linegram.bot.ports import CallDesk, LineList
+from linegram.bot.ports import CallDesk
+from linegram.office.line_list import LineList
 from linegram.units import TelegramUserId
 
 _log = structlog.get_logger()

@@ -155,11 +155,11 @@ class CallJournal(Protocol):
     async def leg_opened(self, call_id: CallId, leg_id: LegId, recovery: dict[str, Any]) -> None:
         """Remember how to end this leg; a later note for the same leg replaces it."""
 
-    async def leg_closed(self, leg_id: LegId) -> None:
-        """Forget the leg. Unknown legs are fine."""
-
     async def call_closed(self, record: CallRecord) -> None:
         """Keep the record and forget the call's legs, in one transaction."""
+
+    async def find_call(self, call_id: CallId) -> CallRecord | None:
+        """Return the record of a finished call."""
 
     async def stored_legs(self) -> "Sequence[StoredLeg]":
         """Return the legs that are still noted as open."""

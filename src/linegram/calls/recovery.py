@@ -1,0 +1,79 @@
+"""Ends what a killed service left behind: BYE in stored dialogs, discard of stored Telegram calls.
+
+Both sides of such a call may still believe that it lives. The employee is
+told, and the call gets its record.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import structlog
+
+from linegram.calls.ports import CallJournal, CallRecord, StoredLeg, TelegramPhone, Worker
+from linegram.link.accounts import SipAccountSettings
+from linegram.link.commands import EndStoredDialog
+from linegram.outcomes import EndReason
+from linegram.units import AccountId, CallId, TelegramUserId
+
+_log = structlog.get_logger()
+
+
+class Recovery:
+    """Clears the journal of an earlier process, once, before the first new call."""
+
+    def __init__(
+        self,
+        journal: CallJournal,
+        phone: TelegramPhone,
+        worker: Worker,
+        *,
+        settings_of: Callable[[AccountId], SipAccountSettings | None],
+        tell: Callable[[TelegramUserId, EndReason], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._journal = journal
+        self._phone = phone
+        self._worker = worker
+        self._settings_of = settings_of
+        self._tell = tell
+        self._clock = clock
+
+    async def run(self) -> int:
+        """End every call that is still noted as open; returns how many there were."""
+        legs = sorted(await self._journal.stored_legs(), key=lambda leg: leg.call_id)
+        count = 0
+        for call_id, group in groupby(legs, key=lambda leg: leg.call_id):
+            await self._end_call(call_id, list(group))
+            count += 1
+        return count
+
+    async def _end_call(self, call_id: CallId, legs: Sequence[StoredLeg]) -> None:
+        for leg in legs:
+            if "dialog" in leg.recovery:
+                self._hang_up(leg.recovery)
+            if "phone_call" in leg.recovery:
+                await self._phone.discard_stored(leg.recovery["phone_call"])
+        record = _record(call_id, legs[0].recovery["call"], self._clock())
+        await self._journal.call_closed(record)
+        self._tell(record.user_id, EndReason.SERVICE_RESTARTED)
+        _log.warning("call_left_behind_ended", call_id=call_id, legs=len(legs))
+
+    def _hang_up(self, recovery: Mapping[str, Any]) -> None:
+        settings = self._settings_of(AccountId(recovery["account_id"]))
+        if settings is not None:
+            self._worker.send(EndStoredDialog(settings, recovery["dialog"]))
+
+
+def _record(call_id: CallId, noted: Mapping[str, Any], now: float) -> CallRecord:
+    return CallRecord(
+        call_id=call_id,
+        account_id=noted["account_id"],
+        user_id=noted["user_id"],
+        is_incoming=noted["is_incoming"],
+        number=noted["number"],
+        started_at=noted["started_at"],
+        answered_at=noted["answered_at"],
+        ended_at=now,
+        end_reason=EndReason.SERVICE_RESTARTED,
+    )
