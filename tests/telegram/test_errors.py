@@ -8,7 +8,7 @@ from telethon.errors import rpc_message_to_error
 from telethon.errors.rpcbaseerrors import AuthKeyError, RPCError
 
 from linegram.outcomes import EndReason
-from linegram.telegram.errors import REFUSALS, error_name, refusal_of, wait_of
+from linegram.telegram.errors import REFUSALS, error_name, is_answer_lost, refusal_of, wait_of
 from linegram.telegram.phone_events import Refusal
 
 
@@ -78,3 +78,11 @@ def test_an_exception_of_another_kind_is_our_own_fault() -> None:
 def test_only_telegrams_own_trouble_is_retried() -> None:
     retried = {name for name, refusal in REFUSALS.items() if refusal.may_retry}
     assert retried == {"CALL_OCCUPY_FAILED", "RANDOM_ID_DUPLICATE"}
+
+
+def test_an_answer_is_lost_with_the_connection_or_to_a_repetition() -> None:
+    assert is_answer_lost(ConnectionError())
+    assert is_answer_lost(TimeoutError())
+    assert is_answer_lost(telethon_error(500, "RANDOM_ID_DUPLICATE"))
+    assert not is_answer_lost(telethon_error(403, "USER_IS_BLOCKED"))
+    assert not is_answer_lost(ValueError())

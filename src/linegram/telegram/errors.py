@@ -68,3 +68,14 @@ def wait_of(error: BaseException) -> int | None:
     if not isinstance(error, RPCError) or error.code != 420:
         return None
     return int(getattr(error, "seconds", 0)) or 1
+
+
+def is_answer_lost(error: BaseException) -> bool:
+    """Say whether Telegram may have done what was asked although we got an error.
+
+    Telethon sends a request again after a broken connection; Telegram then
+    says that it has seen its random_id before.
+    """
+    if isinstance(error, RPCError):
+        return error_name(error) == "RANDOM_ID_DUPLICATE"
+    return isinstance(error, OSError | TimeoutError)

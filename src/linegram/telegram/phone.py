@@ -27,7 +27,7 @@ from linegram.errors import UnexpectedEventError
 from linegram.outcomes import EndReason
 from linegram.telegram import phone_events as on
 from linegram.telegram.discards import Discards
-from linegram.telegram.errors import refusal_of
+from linegram.telegram.errors import is_answer_lost, refusal_of
 from linegram.telegram.exchanges import Exchanges
 from linegram.telegram.phone_call import PhoneCall
 from linegram.telegram.phone_call_table import CallTimeouts
@@ -41,6 +41,7 @@ log = structlog.get_logger()
 _ASKING: Final = (State.REQUESTING, State.ABANDONED)
 _LATE_ANSWER_S: Final = 300.0
 _REMEMBERED_CALLS: Final = 512
+_LOST_CALL_RINGS_S: Final = 120.0
 
 
 class _Leg:
@@ -74,6 +75,7 @@ class CallingAccountPhone:
         self._legs: dict[LegId, _Leg] = {}
         self._by_phone_call_id: dict[int, _Leg] = {}
         self._unclaimed: dict[int, list[Any]] = {}
+        self._lost_until: dict[TelegramUserId, Seconds] = {}
         self._past: deque[int] = deque(maxlen=_REMEMBERED_CALLS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._discards = Discards(client)
@@ -149,11 +151,17 @@ class CallingAccountPhone:
         except Exception as error:
             if leg.call.state in _ASKING:
                 log.info("phone_call_refused", leg_id=leg.call.leg_id, error=repr(error))
+                self._note_lost(leg, error)
                 self._feed(leg, on.RequestRefused(_refusal_before(error)))
         else:
             self._granted(leg, answer.phone_call)
         if not self._is_asking():
             self._unclaimed.clear()
+
+    def _note_lost(self, leg: _Leg, error: Exception) -> None:
+        """Remember that Telegram may ring the employee for a request whose answer we never saw."""
+        if is_answer_lost(error):
+            self._lost_until[leg.call.user_id] = Seconds(self._now() + _LOST_CALL_RINGS_S)
 
     def _granted(self, leg: _Leg, phone_call: Any) -> None:
         if leg.call.state in _ASKING:
@@ -222,14 +230,18 @@ class CallingAccountPhone:
         phone_call = getattr(update, "phone_call", None)
         if not isinstance(phone_call, types.PhoneCallWaiting | types.PhoneCallAccepted):
             return False
-        user_id = phone_call.participant_id
+        user_id = TelegramUserId(phone_call.participant_id)
         legs = (
             leg for leg in self._legs.values() if leg.call.user_id == user_id and leg.call.state in _ASKING
         )
         leg = next(legs, None)
-        if leg is None:
+        if leg is not None:
+            self._granted(leg, phone_call)
+        elif self._lost_until.get(user_id, 0.0) > self._now():
+            # Nobody waits for this call any more.
+            self._discards.start(on.DiscardCall(reference_of(phone_call), DiscardReason.DISCONNECT, 0))
+        else:
             return False
-        self._granted(leg, phone_call)
         return True
 
     def _is_asking(self) -> bool:
