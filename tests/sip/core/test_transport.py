@@ -1,9 +1,6 @@
 """The asyncio shell over loopback UDP and TCP: two transports call each other for real."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import TypeVar
 
 import pytest
 
@@ -20,47 +17,11 @@ from linegram.sip.events import (
 )
 from linegram.sip.flow import TransportName
 from linegram.sip.transport.resolver import AddressResolver
-from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
 from linegram.units import AccountId
+from tests.sip.core.party import LIMIT_S, NoResolver, Party, party
 
-E = TypeVar("E")
-
-LIMIT_S = 20.0
 OFFER = b"v=0\r\n"
 ANSWER = b"v=0 answer\r\n"
-
-
-class Party:
-    """One transport and the events that it delivered."""
-
-    def __init__(self) -> None:
-        self.events: list[SipEvent] = []
-        self._changed = asyncio.Event()
-        self.transport: SipTransport
-        self.on_event: Callable[[SipEvent], None] = lambda _event: None
-
-    def take(self, event: SipEvent) -> None:
-        self.events.append(event)
-        self.on_event(event)
-        self._changed.set()
-
-    async def wait_for(self, kind: type[E]) -> E:
-        """The latest event of a kind, as soon as there is one."""
-        async with asyncio.timeout(LIMIT_S):
-            while not (found := [event for event in self.events if isinstance(event, kind)]):
-                self._changed.clear()
-                await self._changed.wait()
-        return found[-1]
-
-
-@asynccontextmanager
-async def party() -> AsyncIterator[Party]:
-    here = Party()
-    here.transport = await SipTransport.open(TransportSettings("127.0.0.1", 0), here.take)
-    try:
-        yield here
-    finally:
-        await here.transport.close(limit_s=0.5)
 
 
 def config_towards(other: Party, user: str, transport: TransportName) -> AccountConfig:
@@ -135,7 +96,7 @@ async def test_a_refused_connection_is_reported_at_once() -> None:
 
 
 async def test_an_unknown_name_is_reported() -> None:
-    async with party() as alice:
+    async with party(resolver=NoResolver()) as alice:
         alice.transport.put_account(AccountConfig(AccountId(1), "pbx.invalid", "alice", "pw"))
         changed = await alice.wait_for(RegistrationChanged)
         assert changed.reason == "server name not resolved"

@@ -1,0 +1,56 @@
+"""A real transport on loopback and the events that it delivered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from linegram.sip.account import AccountConfig
+from linegram.sip.events import SipEvent
+from linegram.sip.transport.resolver import Place, Resolver
+from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
+
+E = TypeVar("E")
+
+LIMIT_S = 20.0
+
+
+class Party:
+    """One transport and the events that it delivered."""
+
+    def __init__(self) -> None:
+        self.events: list[SipEvent] = []
+        self._changed = asyncio.Event()
+        self.transport: SipTransport
+        self.on_event: Callable[[SipEvent], None] = lambda _event: None
+
+    def take(self, event: SipEvent) -> None:
+        self.events.append(event)
+        self.on_event(event)
+        self._changed.set()
+
+    async def wait_for(self, kind: type[E]) -> E:
+        """The latest event of a kind, as soon as there is one."""
+        async with asyncio.timeout(LIMIT_S):
+            while not (found := [event for event in self.events if isinstance(event, kind)]):
+                self._changed.clear()
+                await self._changed.wait()
+        return found[-1]
+
+
+@asynccontextmanager
+async def party(host: str = "127.0.0.1", resolver: Resolver | None = None) -> AsyncIterator[Party]:
+    """Run a transport for the length of a test."""
+    here = Party()
+    here.transport = await SipTransport.open(TransportSettings(host, 0), here.take, resolver=resolver)
+    try:
+        yield here
+    finally:
+        await here.transport.close(limit_s=0.5)
+
+
+class NoResolver:
+    """Knows no name."""
+
+    async def resolve(self, config: AccountConfig) -> list[Place]:
+        return []
