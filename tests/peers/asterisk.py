@@ -94,7 +94,7 @@ class Asterisk:
         await self._process.wait_until(self._is_booted)
 
     async def stop(self) -> None:
-        """Shut the PBX down at once but in order: it says BYE to nobody."""
+        """Shut the PBX down in order, without waiting for its calls to end."""
         await self._process.stop()
 
     async def kill(self) -> None:

@@ -68,14 +68,21 @@ class Baresip:
         await self._process.wait_until(self._is_listening)
         self._reader, self._writer = await asyncio.open_connection(self.address, self._control_port)
         self._pump = asyncio.create_task(self._read_all(), name="baresip-reader")
-        if self.line.registrar:
-            await until(self._is_registered, 15)
+        try:
+            if self.line.registrar:
+                await until(self._is_registered, 15)
+        except BaseException:
+            await self._close()
+            raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the telephone and remove its folder."""
+        await self._close()
+
+    async def _close(self) -> None:
         self._pump.cancel()
         await asyncio.gather(self._pump, return_exceptions=True)
         self._writer.close()

@@ -10,6 +10,8 @@ from tests.peers.asterisk import Asterisk
 from tests.peers.available import PeerMissingError, find_peer
 from tests.peers.kamailio import Kamailio
 
+PEER_FIXTURES = {"asterisk22", "asterisk16", "kamailio"}
+
 
 def require_peer(name: str) -> None:
     """Skip the running test when a peer is missing, saying why in one line; fail instead where CI=true."""
@@ -20,6 +22,14 @@ def require_peer(name: str) -> None:
         if os.environ.get("CI") == "true":
             pytest.fail(complaint, pytrace=False)
         pytest.skip(complaint)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that asks for a peer's fixture, so that none slips into the fast tests."""
+    for item in items:
+        for name in PEER_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.peer(name))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

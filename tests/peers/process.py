@@ -55,7 +55,10 @@ class PeerProcess:
             )
 
     async def wait_until(self, is_ready: Callable[[], Awaitable[bool]], timeout_s: float = 30) -> None:
-        """Wait until the started program is ready. Raises PeerStartError when it ends or takes too long."""
+        """Wait until the started program is ready.
+
+        Raises PeerStartError when it ends or takes too long; nothing of it is left then.
+        """
 
         async def is_up() -> bool:
             if not self.is_running():
@@ -65,7 +68,12 @@ class PeerProcess:
         try:
             await until(is_up, timeout_s)
         except TimeoutError:
-            raise PeerStartError(f"not ready after {timeout_s} s: {self.output()[-2000:]}") from None
+            complaint = f"not ready after {timeout_s} s: {self.output()[-2000:]}"
+            await self.close()
+            raise PeerStartError(complaint) from None
+        except BaseException:
+            await self.close()
+            raise
 
     async def wait(self, timeout_s: float) -> int:
         """Wait for the program's own end and return its exit status. Raises TimeoutError."""

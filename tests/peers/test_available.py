@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.peers import available
+from tests.peers.asterisk import Asterisk
 from tests.peers.available import PeerMissingError, find_peer
 from tests.peers.fixtures import require_peer
 
@@ -46,3 +47,10 @@ def test_a_missing_peer_skips_at_home_and_fails_in_ci(record: Path, monkeypatch:
     monkeypatch.setenv("CI", "true")
     with pytest.raises(pytest.fail.Exception, match=r"^peer sipp is missing: the mirror is down$"):
         require_peer("sipp")
+
+
+def test_asking_for_a_peers_fixture_marks_the_test(
+    request: pytest.FixtureRequest, asterisk22: Asterisk
+) -> None:
+    assert [mark.args for mark in request.node.iter_markers("peer")] == [("asterisk22",)]
+    assert asterisk22.is_running()
