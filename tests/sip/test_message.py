@@ -4,6 +4,7 @@ import pytest
 
 from linegram.errors import LocalProtocolError, RemoteProtocolError
 from linegram.sip.message import REASON_PHRASES, Request, Response, parse_datagram
+from linegram.sip.uri import SipUri
 from tests.sip.golden import golden
 
 OPTIONS = (
@@ -86,6 +87,15 @@ def test_empty_lines_before_a_message_are_skipped() -> None:
 def test_bytes_that_are_no_utf_8_come_back_as_they_were() -> None:
     data = OPTIONS % (b"Subject: caf\xe9\r\n", b"")
     assert b"Subject: caf\xe9\r\n" in bytes(parse_datagram(data))
+
+
+def test_half_a_surrogate_pair_is_our_own_error() -> None:
+    options = read_request(OPTIONS % (b"", b""))
+    options.headers.add("Subject", "\ud83d")
+    with pytest.raises(LocalProtocolError):
+        bytes(options)
+    with pytest.raises(LocalProtocolError):
+        str(SipUri("sip", "\ud83d", "b"))
 
 
 def test_a_contact_that_is_a_star_is_no_address() -> None:

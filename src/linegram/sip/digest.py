@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final, Self
 
 from linegram.errors import LocalProtocolError, RemoteProtocolError
-from linegram.sip.grammar import quote, unescape
+from linegram.sip.grammar import encode_text, quote, unescape
 from linegram.sip.message import Request, Response
 
 _HASHES: Final[Mapping[str, Callable[[bytes], str]]] = MappingProxyType(
@@ -212,7 +212,7 @@ def compute_response(
         raise LocalProtocolError(f"digest algorithm {challenge.algorithm} is not supported")
 
     def h(text: str) -> str:
-        return digest(text.encode("utf-8", "surrogateescape"))
+        return digest(encode_text(text))
 
     secret = h(f"{credentials.username}:{challenge.realm}:{credentials.password}")
     message = h(f"{request_line[0]}:{request_line[1]}")

@@ -29,6 +29,17 @@ def is_token(text: str) -> bool:
     return _IS_TOKEN(text) is not None
 
 
+def encode_text(text: str) -> bytes:
+    """Return the bytes of text for the wire; what was not UTF-8 when it came goes back as it was.
+
+    Raises LocalProtocolError for half a surrogate pair: no peer sent that.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise LocalProtocolError("text has no UTF-8 form") from error
+
+
 def quote(text: str) -> str:
     """Write `text` as a quoted string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')

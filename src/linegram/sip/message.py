@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from linegram.errors import LocalProtocolError, RemoteProtocolError
 from linegram.sip.fields import CSeq, NameAddress, Via
-from linegram.sip.grammar import is_token
+from linegram.sip.grammar import encode_text, is_token
 from linegram.sip.headers import Entry, Headers, parse_field
 from linegram.sip.uri import SipUri
 
@@ -121,7 +121,7 @@ class _Message:
         expected = len(lines) + 3
         if head.count("\r") != expected or head.count("\n") != expected:
             raise LocalProtocolError("line end inside a header value")
-        return head.encode("utf-8", "surrogateescape") + self.body
+        return encode_text(head) + self.body
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import Final, Self
 
 from linegram.errors import LocalProtocolError, RemoteProtocolError
+from linegram.sip.grammar import encode_text
 from linegram.sip.sdp_values import STATIC_PAYLOAD_TYPES, Connection, Direction, Origin, RtpMap
 
 __all__ = ["Connection", "Direction", "MediaDescription", "Origin", "RtpMap", "Sdp"]
@@ -165,7 +166,7 @@ class Sdp:
             lines += media.to_lines()
         if any("\r" in line or "\n" in line for line in lines):
             raise LocalProtocolError("line end inside an SDP value")
-        return "".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape")
+        return encode_text("".join(f"{line}\r\n" for line in lines))
 
     def connection_of(self, media: MediaDescription) -> Connection | None:
         """Return where this stream is to be sent: its own `c=` or the session's."""

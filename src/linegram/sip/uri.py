@@ -7,10 +7,10 @@ Other schemes are refused with status hint 416.
 import re
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Self, cast
-from urllib.parse import quote, unquote
+from urllib.parse import quote_from_bytes, unquote
 
 from linegram.errors import LocalProtocolError, RemoteProtocolError
-from linegram.sip.grammar import Parameters, find_parameter, replace_parameter
+from linegram.sip.grammar import Parameters, encode_text, find_parameter, replace_parameter
 
 Scheme = Literal["sip", "sips", "tel"]
 
@@ -152,7 +152,7 @@ def _decode(text: str) -> str:
 
 
 def _encode(text: str, safe: str) -> str:
-    return text if _IS_SAFE(text) else quote(text, safe=safe, errors="surrogateescape")
+    return text if _IS_SAFE(text) else quote_from_bytes(encode_text(text), safe)
 
 
 def _parse_parameters(text: str) -> Parameters:
