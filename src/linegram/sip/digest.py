@@ -117,7 +117,9 @@ class _Sent:
 
 
 Realm = tuple[bool, str]
+"""Whether a proxy asks, and its realm."""
 RequestKey = tuple[str, str]
+"""SIP Call-ID and method: names a request through all of its attempts."""
 
 
 class DigestSession:
