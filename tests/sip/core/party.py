@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from linegram.sip.account import AccountConfig
-from linegram.sip.events import SipEvent
+from linegram.sip.events import RegistrationChanged, RegistrationState, SipEvent
 from linegram.sip.transport.resolver import Place, Resolver
 from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
 
@@ -21,6 +21,7 @@ class Party:
     def __init__(self) -> None:
         self.events: list[SipEvent] = []
         self._changed = asyncio.Event()
+        self._taken = 0
         self.transport: SipTransport
         self.on_event: Callable[[SipEvent], None] = lambda _event: None
 
@@ -36,6 +37,22 @@ class Party:
                 self._changed.clear()
                 await self._changed.wait()
         return found[-1]
+
+    async def next_event(self) -> SipEvent:
+        """The next event that nobody has taken by this."""
+        async with asyncio.timeout(LIMIT_S):
+            while self._taken >= len(self.events):
+                self._changed.clear()
+                await self._changed.wait()
+        self._taken += 1
+        return self.events[self._taken - 1]
+
+    async def wait_for_state(self, state: RegistrationState) -> RegistrationChanged:
+        """The first registration event with that state."""
+        while True:
+            event = await self.next_event()
+            if isinstance(event, RegistrationChanged) and event.state is state:
+                return event
 
 
 @asynccontextmanager
