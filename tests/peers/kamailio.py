@@ -58,7 +58,7 @@ class Kamailio:
         self._control.unlink(missing_ok=True)
         self._process.start(
             self.peer.command(
-                "-DD", "-E", "-m", "64", "-M", "8", "-w", self.folder, "-Y", self.folder, "-f", self._config
+                "-DD", "-E", "-m", "64", "-M", "32", "-w", self.folder, "-Y", self.folder, "-f", self._config
             )
         )
         await self._process.wait_until(self._is_up)

@@ -28,6 +28,7 @@ class Sipp:
         scenario: Path | str,
         remote: str = "",
         *,
+        transport: str = "udp",
         address: str | None = None,
         calls: int = 1,
         arguments: Sequence[str] = (),
@@ -41,9 +42,21 @@ class Sipp:
         self.port = free_port(self.address)
         self._process = PeerProcess("sipp")
         self._timeout_s = timeout_s
+        self._transport = transport
+        self._is_caller = bool(remote)
         self._command = find_peer("sipp").command(
             *self._scenario_arguments(scenario),
-            *("-i", self.address, "-p", str(self.port), "-m", str(calls), "-nostdin"),
+            *(
+                "-i",
+                self.address,
+                "-p",
+                str(self.port),
+                "-m",
+                str(calls),
+                "-nostdin",
+                "-t",
+                f"{transport[0]}1",
+            ),
             *(
                 "-trace_err",
                 "-error_file",
@@ -74,7 +87,9 @@ class Sipp:
         return SippResult(status, self._read("errors") or self._process.output(), self._read("messages"))
 
     async def _is_listening_or_done(self) -> bool:
-        return is_bound(self.address, self.port)
+        if self._transport == "tcp" and self._is_caller:
+            return True  # it connects and never listens
+        return is_bound(self.address, self.port, self._transport)
 
     def _scenario_arguments(self, scenario: Path | str) -> tuple[str, str]:
         if isinstance(scenario, Path):

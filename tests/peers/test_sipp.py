@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.peers.sipp import Sipp, run_scenario
+from tests.peers.sipp import Sipp
 from tests.peers.wire import ask_options, status_of
 
 pytestmark = pytest.mark.peer("sipp")
@@ -33,11 +33,16 @@ async def test_a_scenario_given_as_text_answers_options() -> None:
     assert "OPTIONS sip:ping" in result.messages
 
 
-async def test_a_caller_and_a_callee_hold_three_calls() -> None:
-    async with Sipp("uas", calls=3) as callee:
-        caller = await run_scenario("uac", f"{callee.address}:{callee.port}", calls=3)
-        assert caller.exit_status == 0, caller.errors
-        assert (await callee.result()).exit_status == 0
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_caller_and_a_callee_hold_three_calls(transport: str) -> None:
+    async with (
+        Sipp("uas", calls=3, transport=transport) as callee,
+        Sipp("uac", f"{callee.address}:{callee.port}", calls=3, transport=transport) as caller,
+    ):
+        result = await caller.result()
+        assert result.exit_status == 0, result.errors
+        if transport == "udp":  # over TCP the built-in callee counts the caller's disconnection as a failure
+            assert (await callee.result()).exit_status == 0
 
 
 async def test_an_unanswered_scenario_fails() -> None:
