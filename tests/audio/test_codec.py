@@ -1,5 +1,7 @@
 """Every codec carries a tone; lost frames are covered; garbage raises one error."""
 
+import ctypes
+import gc
 import math
 
 import numpy as np
@@ -7,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from linegram.audio import opus
 from linegram.audio.codec import Codec, available_codecs, open_codec
 from linegram.audio.frame import PcmFrame, samples_per_frame, silence
 from linegram.audio.opus import OpusCodec
 from linegram.audio.spectrum import dominant_hz, level_dbfs, snr_db, tone_dbfs
-from linegram.errors import RemoteProtocolError
+from linegram.errors import RemoteProtocolError, UnavailableError
 
 TONE_HZ = 440.0
 SNR_BOUNDS_DB = {"PCMA": 36.0, "PCMU": 36.0, "G722": 40.0, "opus": 20.0}
@@ -150,3 +153,37 @@ def test_any_payload_is_audio_or_a_remote_protocol_error(payload: bytes, name: s
     assert len(codec.recover(payload, samples_per_frame(codec.sample_hz))) == samples_per_frame(
         codec.sample_hz
     )
+
+
+def test_without_libopus_everything_else_is_still_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load_nothing(name: str) -> None:
+        raise OSError(name)
+
+    opus._library.cache_clear()
+    monkeypatch.setattr(ctypes, "CDLL", load_nothing)
+    try:
+        assert [entry.name for entry in available_codecs()] == ["G722", "PCMA", "PCMU"]
+        with pytest.raises(UnavailableError, match="no libopus"):
+            open_codec("opus")
+    finally:
+        opus._library.cache_clear()
+
+
+def test_native_state_is_freed_with_its_codec_even_without_close() -> None:
+    codec = OpusCodec(8_000)
+    finalizers = (codec._free_encoder, codec._free_decoder)
+    assert all(finalizer.alive for finalizer in finalizers)
+    del codec
+    gc.collect()
+    assert [finalizer.alive for finalizer in finalizers] == [False, False]
+
+
+def test_a_concealed_length_that_opus_does_not_have_is_silence() -> None:
+    assert np.array_equal(OpusCodec(8_000).conceal(33), silence(33))
+
+
+def test_a_closed_g722_codec_is_done() -> None:
+    codec = open_codec("G722")
+    codec.close()
+    codec.close()
+    codec.expect_loss(10)

@@ -14,8 +14,8 @@ import structlog
 
 from linegram.audio.codec import Codec, open_codec
 from linegram.audio.frame import FRAME_MS, PcmFrame, samples_per_frame, silence
-from linegram.audio.mix import cross_fade
 from linegram.audio.resample import Resampler
+from linegram.audio.splice import lengthen, shorten
 from linegram.errors import RemoteProtocolError
 from linegram.media.stream_reports import StreamReports, StreamStatistics
 from linegram.rtp.jitter_buffer import Advice, JitterBuffer, Missing
@@ -79,23 +79,9 @@ class RtpStream:
         self._pending: PcmFrame = silence(0)
         self._outgoing: list[PcmFrame] = []
         self._postponed = 0
-        self._buffer = JitterBuffer(
-            codec.clock_hz,
-            min_ms=settings.min_playout_ms,
-            max_ms=settings.max_playout_ms,
-            first_ms=settings.first_playout_ms,
-        )
-        self._receiver = RtpReceiver(
-            self._buffer,
-            audio_clocks_hz={number: entry.clock_hz for number, entry in self._codecs.items()},
-            telephone_event_type=settings.telephone_event_type,
-        )
-        self._sender = RtpSender(
-            SourceStart(*(int(random() * size) for size in (1 << 32, 1 << 16, 1 << 32))),
-            payload_type=settings.send_type,
-            clock_hz=codec.clock_hz,
-            telephone_event_type=settings.telephone_event_type,
-        )
+        self._receiver = _open_receiver(settings, self._codecs)
+        self._buffer = self._receiver.buffer
+        self._sender = _open_sender(settings, codec.clock_hz, random)
         self._reports = StreamReports(self._sender, self._receiver, now, random)
 
     # -- from the network
@@ -228,7 +214,7 @@ class RtpStream:
         return resampler.convert(samples)
 
     def _adjust(self, samples: PcmFrame, now: float) -> PcmFrame:
-        """Bring the delay nearer to its target by a frame more or less, where it is quiet or time is up."""
+        """Bring the delay nearer to its target by up to 20 ms, where it is quiet or once time is up."""
         advice = self._buffer.advice(now)
         if advice is Advice.KEEP:
             return samples
@@ -240,18 +226,10 @@ class RtpStream:
         self._buffer.advice_followed()
         self._reports.slips += 1
         if advice is Advice.GROW:
-            extra = self._receive_codec.conceal(samples_per_frame(self._receive_codec.sample_hz))
-            return np.concatenate((samples, self._at_stream_rate(extra, self._receive_codec)))
-        return self._shortened(samples, now)
-
-    def _shortened(self, samples: PcmFrame, now: float) -> PcmFrame:
-        """Glide over 20 ms: inside a long packet, or from this packet into the next."""
-        count = self._frame_samples
-        if len(samples) >= 2 * count:
-            glide = cross_fade(samples[:count], samples[count : 2 * count])
-            return np.concatenate((glide, samples[2 * count :]))
-        following = self._next_samples(now)
-        return cross_fade(samples, following) if len(samples) == len(following) else following
+            return lengthen(samples, self.sample_hz)
+        if len(samples) <= self._frame_samples:
+            samples = np.concatenate((samples, self._next_samples(now)))
+        return shorten(samples, self.sample_hz)
 
     def _push_digit(self, frame: PcmFrame | None, ticks: int) -> list[bytes]:
         packets = self._flush()
@@ -271,3 +249,28 @@ class RtpStream:
         payload = self._send_codec.encode(np.concatenate(self._outgoing))
         self._outgoing.clear()
         return [self._sender.audio(payload, count * self._frame_ticks)]
+
+
+def _open_receiver(settings: StreamSettings, codecs: Mapping[int, Codec]) -> RtpReceiver:
+    buffer = JitterBuffer(
+        codecs[settings.send_type].clock_hz,
+        min_ms=settings.min_playout_ms,
+        max_ms=settings.max_playout_ms,
+        first_ms=settings.first_playout_ms,
+    )
+    return RtpReceiver(
+        buffer,
+        audio_clocks_hz={payload_type: codec.clock_hz for payload_type, codec in codecs.items()},
+        telephone_event_type=settings.telephone_event_type,
+    )
+
+
+def _open_sender(settings: StreamSettings, clock_hz: int, random: Callable[[], float]) -> RtpSender:
+    """Begin everywhere at random (RFC 3550 section 5.1)."""
+    ssrc, sequence, timestamp = (int(random() * size) for size in (1 << 32, 1 << 16, 1 << 32))
+    return RtpSender(
+        SourceStart(ssrc, sequence, timestamp),
+        payload_type=settings.send_type,
+        clock_hz=clock_hz,
+        telephone_event_type=settings.telephone_event_type,
+    )
