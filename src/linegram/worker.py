@@ -2,13 +2,13 @@
 
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Self
 
 from linegram.agent.agent import Agent
 from linegram.agent.host_fleet import FleetSettings
-from linegram.agent.hosts import HostPool, HostPoolSettings
+from linegram.agent.hosts import HostPool, HostPoolSettings, PoolEvent
 from linegram.agent.pbx_legs import PbxLegs
 from linegram.agent.registrations import Registrations
 from linegram.agent.sip_stack import SipStack
@@ -16,50 +16,49 @@ from linegram.agent.voice_legs import VoiceLegs
 from linegram.config import Settings
 from linegram.errors import UnavailableError
 from linegram.link.carrier import MemoryLink
+from linegram.link.gate import Gate
 from linegram.media.control import HostSettings
 from linegram.sip.events import SipEvent
 from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
 
 
-@dataclass(frozen=True)
-class WorkerService:
-    """A running worker."""
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """A running worker: what a command line or a test may ask of it."""
 
     transport: SipTransport
     pool: HostPool
-    agent: Agent
 
-    @classmethod
-    async def start(cls, settings: Settings, link: MemoryLink) -> Self:
-        """Bind the sockets, start the media hosts and take commands.
 
-        Raises UnavailableError with a sentence if a port is taken or no media host can work.
-        """
-        transport = await _open_transport(settings, lambda event: agent.take_sip_event(event))  # noqa: PLW0108 - made below
-        pool = HostPool(pool_settings(settings), lambda event: agent.take_media_event(event))  # noqa: PLW0108
-        try:
-            await pool.start()
-        except BaseException:
-            await transport.close(limit_s=0)
-            raise
-        stack = SipStack(transport)
-        registrations = Registrations(stack, link.report)
+@asynccontextmanager
+async def running_worker(settings: Settings, link: MemoryLink) -> AsyncIterator[Worker]:
+    """Run a worker: bind the sockets, start the media hosts, take commands; hang up and leave at the end.
+
+    Raises UnavailableError with a sentence if a port is taken or no media host can work.
+    """
+    async with AsyncExitStack() as stack:
+        sip_gate, media_gate = Gate[SipEvent](), Gate[PoolEvent]()
+        pool = HostPool(pool_settings(settings), media_gate)
+        await pool.start()
+        stack.push_async_callback(pool.close)
+        transport = await _open_transport(settings, sip_gate)
+        stack.push_async_callback(transport.close)
+        sip = SipStack(transport)
+        registrations = Registrations(sip, link.report)
         pbx_legs = PbxLegs(
-            stack,
+            sip,
             pool,
             link.report,
             accounts=registrations.settings,
             new_id=lambda: uuid.uuid4().hex,
             new_session_id=lambda: str(secrets.randbits(48)),
         )
-        agent = Agent(registrations, pbx_legs, VoiceLegs(pool, link.report), pool=pool, report=link.report)
+        voice_legs = VoiceLegs(pool, link.report)
+        agent = Agent(registrations, pbx_legs, voice_legs, pool=pool, report=link.report)
+        sip_gate.open(agent.take_sip_event)
+        media_gate.open(agent.take_media_event)
         link.connect_worker(agent.take_command)
-        return cls(transport, pool, agent)
-
-    async def close(self) -> None:
-        """Hang up, un-register and end the media hosts."""
-        await self.transport.close()
-        await self.pool.close()
+        yield Worker(transport=transport, pool=pool)
 
 
 async def _open_transport(settings: Settings, on_event: Callable[[SipEvent], None]) -> SipTransport:

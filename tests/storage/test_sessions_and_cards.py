@@ -13,9 +13,9 @@ from tests.storage.conftest import Clock, bytes_on_disk
 async def test_a_session_is_kept_replaced_and_forgotten(database: Database, path: Path) -> None:
     store = SessionStore(database)
     assert await store.load() is None
-    await store.save(b"first session")
-    await store.save(b"second session")
-    assert await store.load() == b"second session"
+    await store.save("first session")
+    await store.save("second session")
+    assert await store.load() == "second session"
     assert b"second session" not in bytes_on_disk(path)
     await store.forget()
     await store.forget()
@@ -23,7 +23,7 @@ async def test_a_session_is_kept_replaced_and_forgotten(database: Database, path
 
 
 async def test_calling_accounts_do_not_share_a_session(database: Database) -> None:
-    await SessionStore(database, "one").save(b"1")
+    await SessionStore(database, "one").save("1")
     assert await SessionStore(database, "two").load() is None
 
 

@@ -7,13 +7,14 @@ import structlog
 from aiogram import Bot, Dispatcher
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import TelegramAPIError
-from aiogram.types import BotCommand
+from aiogram.exceptions import TelegramAPIError, TelegramNotFound, TelegramUnauthorizedError
+from aiogram.types import BotCommand, User
 
 from linegram.bot.card_router import card_router
 from linegram.bot.editor import InlineCardEditor
 from linegram.bot.menu_router import menu_router
 from linegram.bot.ports import CallDesk
+from linegram.errors import RefusedError, UnavailableError
 from linegram.office.line_list import LineList
 from linegram.units import TelegramUserId
 
@@ -26,6 +27,18 @@ def make_bot(token: str, api_url: str = "") -> Bot:
     """Make the Bot API client; `api_url` names a server of one's own."""
     session = AiohttpSession(api=TelegramAPIServer.from_base(api_url)) if api_url else AiohttpSession()
     return Bot(token, session=session)
+
+
+async def who_is(bot: Bot) -> User:
+    """Return the bot's own account. Raises RefusedError or UnavailableError with a sentence."""
+    try:
+        return await bot.get_me()
+    except (TelegramUnauthorizedError, TelegramNotFound) as error:
+        raise RefusedError(
+            "Telegram does not know telegram.bot_token. Copy it again from @BotFather."
+        ) from error
+    except TelegramAPIError as error:
+        raise UnavailableError(f"The Bot API does not answer: {error}.") from error
 
 
 class BotService:

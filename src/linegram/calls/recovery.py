@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from linegram.calls.ports import CallJournal, CallRecord, StoredLeg, TelegramPhone, Worker
+from linegram.errors import UnavailableError
 from linegram.link.accounts import SipAccountSettings
 from linegram.link.commands import EndStoredDialog
 from linegram.outcomes import EndReason
@@ -44,8 +45,11 @@ class Recovery:
         legs = sorted(await self._journal.stored_legs(), key=lambda leg: leg.call_id)
         count = 0
         for call_id, group in groupby(legs, key=lambda leg: leg.call_id):
-            await self._end_call(call_id, list(group))
             count += 1
+            try:
+                await self._end_call(call_id, list(group))
+            except UnavailableError as failure:  # it stays noted: the next start tries again
+                _log.error("call_left_behind_stays", call_id=call_id, reason=str(failure))
         return count
 
     async def _end_call(self, call_id: CallId, legs: Sequence[StoredLeg]) -> None:

@@ -18,7 +18,7 @@ from linegram.errors import RefusedError
 from linegram.link import commands as link
 from linegram.link import events as reports
 from linegram.outcomes import EndReason
-from linegram.units import CallId, LegId, TelegramUserId
+from linegram.units import AccountId, CallId, LegId, TelegramUserId
 
 _log = structlog.get_logger()
 
@@ -34,6 +34,9 @@ class SwitchboardPorts:
     phone: ports.TelegramPhone
     routes: ports.Routes
     registration_changed: Callable[[reports.RegistrationChanged], None]
+    heard_from: Callable[[TelegramUserId], None]
+    """Notes that the calling account has seen a person, and so can call him."""
+    line_used: Callable[[AccountId], None]
     say: Callable[[TelegramUserId, str], None]
     """Says a sentence to an employee."""
 
@@ -122,7 +125,8 @@ class Switchboard:
     # ---- from people
 
     def take_text(self, user_id: TelegramUserId, text: str) -> None:
-        """Take what an employee wrote to the calling account: a number to dial."""
+        """Take what somebody wrote to the calling account: an employee, a number to dial."""
+        self._outside.heard_from(user_id)
         awaited = self._runner.desk.awaited(user_id)
         if awaited is not None:  # the newest number wins
             self._runner.feed(awaited, bridge.Stopped(EndReason.CANCELLED))
@@ -158,4 +162,5 @@ class Switchboard:
             employee_leg_id=LegId(self._new_id()),
             started_at=self._clock(),
         )
+        self._outside.line_used(route.account_id)
         self._runner.begin(call, bridge.CallbackAsked() if route.is_callback else bridge.DirectAsked())

@@ -5,7 +5,8 @@ from typing import Protocol
 
 from linegram.link.accounts import SipAccountSettings
 from linegram.link.commands import Command, DropAccount, PutAccount
-from linegram.office.account import SipAccount, link_settings
+from linegram.link.events import RegistrationChanged
+from linegram.office.account import AccountStatus, SipAccount, link_settings
 from linegram.units import AccountId
 
 
@@ -23,6 +24,13 @@ class WatchedStore(Protocol):
 
 
 Renew = Callable[[Sequence[SipAccount], Mapping[AccountId, float]], None]
+
+
+def registration_status(change: RegistrationChanged) -> AccountStatus:
+    """Return what is to be remembered of a worker's report."""
+    return AccountStatus(
+        account_id=change.account_id, state=change.state, sip_status=change.status, text=change.text
+    )
 
 
 class OfficeWatch:

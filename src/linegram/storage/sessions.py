@@ -14,21 +14,21 @@ class SessionStore:
         self._database = database
         self._name = name
 
-    async def load(self) -> bytes | None:
+    async def load(self) -> str | None:
         """The session as it was saved; None before the first sign-in."""
         async with self._database.reading() as session:
             row = await session.get(SessionRow, self._name)
-            return None if row is None else self._database.vault.open(row.session)
+            return None if row is None else self._database.vault.open_text(row.session)
 
-    async def save(self, content: bytes) -> None:
+    async def save(self, session: str) -> None:
         """Keep the session in place of the earlier one."""
         values = {
             "name": self._name,
-            "session": self._database.vault.seal(content),
+            "session": self._database.vault.seal_text(session),
             "changed_at": self._database.clock(),
         }
-        async with self._database.writing() as session:
-            await session.execute(upsert(self._database, SessionRow, values, key="name"))
+        async with self._database.writing() as transaction:
+            await transaction.execute(upsert(self._database, SessionRow, values, key="name"))
 
     async def forget(self) -> None:
         """Erase the session, so that the next start asks to sign in."""

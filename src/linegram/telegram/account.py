@@ -6,19 +6,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from itertools import count
 from typing import Any, Final
 
 import structlog
 from telethon import TelegramClient, events
-from telethon.errors.rpcbaseerrors import RPCError
+from telethon.errors.rpcbaseerrors import RPCError, UnauthorizedError
 from telethon.tl import types
 from telethon.tl.functions import PingRequest
 from telethon.tl.functions.account import ChangeAuthorizationSettingsRequest, GetAuthorizationsRequest
 from telethon.tl.functions.help import GetConfigRequest
+from telethon.tl.functions.updates import GetStateRequest
+from telethon.tl.functions.users import GetUsersRequest
+from telethon.utils import get_display_name
 
 from linegram.calls.ports import PhoneSink
 from linegram.errors import RefusedError, UnavailableError
 from linegram.telegram.connection import TelegramSettings, calling_client
+from linegram.telegram.errors import error_name
 from linegram.telegram.keeper import SessionKeeper
 from linegram.telegram.phone import CallingAccountPhone
 from linegram.telegram.phone_call_table import CallTimeouts
@@ -34,6 +39,7 @@ OLD_TEXT: Final = timedelta(seconds=60)
 """A text that waited longer for us is not acted upon: nobody expects its call any more."""
 
 _FAILED_PINGS_BEFORE_RENEWAL: Final = 3
+_PINGS_PER_STATE: Final = 12
 
 
 class AccountState(Enum):
@@ -113,6 +119,11 @@ class CallingAccount:
             raise UnavailableError("the calling account is not started")
         return self._user_id
 
+    async def mention(self) -> str:
+        """Return how people find this account: its username, else its name."""
+        me = await ask(self.client, GetUsersRequest([types.InputUserSelf()]))
+        return f"@{me[0].username}" if me[0].username else get_display_name(me[0])
+
     def has_seen(self, user_id: TelegramUserId) -> bool:
         """Say whether this account has the right to address a person, and so to call him."""
         return self._session.get_entity_rows_by_id(user_id) is not None
@@ -173,10 +184,10 @@ class CallingAccount:
 
     async def _connect(self, client: TelegramClient) -> None:
         await client.connect()
-        me = await client.get_me(input_peer=True)
+        me = await client.get_me()
         if me is None:
             raise RefusedError("Telegram has ended the session of the calling account. Run `linegram init`.")
-        self._user_id = TelegramUserId(me.user_id)
+        self._user_id = TelegramUserId(me.id)
 
     async def _call_timeouts(self, client: TelegramClient) -> CallTimeouts:
         config = await ask(client, GetConfigRequest())
@@ -195,9 +206,12 @@ class CallingAccount:
 
     async def _watch_connection(self, client: TelegramClient) -> None:
         failures = 0
-        while self._state is not AccountState.SIGNED_OUT:
+        for turn in count(1):
             await asyncio.sleep(self._ping_every_s)
-            if await self._is_answering(client):
+            is_answering = await self._is_answering(client, is_asked_for_state=turn % _PINGS_PER_STATE == 0)
+            if self._state is AccountState.SIGNED_OUT:
+                return
+            if is_answering:
                 failures = 0
                 await self._note_answer(client)
                 continue
@@ -207,9 +221,14 @@ class CallingAccount:
                 failures = 0
                 await self._renew(client)
 
-    async def _is_answering(self, client: TelegramClient) -> bool:
+    async def _is_answering(self, client: TelegramClient, *, is_asked_for_state: bool) -> bool:
+        """Say whether Telegram answers. A ping is answered to anybody; the state only to who is signed in."""
+        request = GetStateRequest() if is_asked_for_state else PingRequest(ping_id=1)
         try:
-            await ask(client, PingRequest(ping_id=1), within_s=self._ping_every_s)
+            await ask(client, request, within_s=self._ping_every_s)
+        except UnauthorizedError as error:
+            log.error("calling_account_signed_out", error=error_name(error))
+            self._enter(AccountState.SIGNED_OUT)
         except (OSError, TimeoutError, RPCError):
             return False
         return True
