@@ -92,11 +92,10 @@ class Employee:
         elif isinstance(update, types.UpdateDeleteMessages):
             for message_id in update.messages:
                 self._messages.pop(message_id, None)
-            self._wake()
+        self._wake()
 
     def _keep(self, message: Any) -> None:
         self._messages[message.id] = message
-        self._wake()
 
     def _wake(self) -> None:
         self._changed.set()
@@ -150,16 +149,17 @@ class Employee:
         self, match: Match = "", *, after: int = 0, timeout_s: float = DEFAULT_WAIT_S
     ) -> Any:
         """Return the newest message whose present text contains `match`, or for which it is true."""
-        return await self._wait_until(
+        return await self.wait_until(
             lambda: next((m for m in reversed(self.messages()) if m.id > after and _matches(m, match)), None),
             timeout_s,
         )
 
     async def wait_until_deleted(self, message: Any, *, timeout_s: float = DEFAULT_WAIT_S) -> None:
         """Return when a message is gone."""
-        await self._wait_until(lambda: message.id not in self._messages or None, timeout_s)
+        await self.wait_until(lambda: message.id not in self._messages or None, timeout_s)
 
-    async def _wait_until(self, found: Callable[[], Any], timeout_s: float) -> Any:
+    async def wait_until(self, found: Callable[[], Any], timeout_s: float = DEFAULT_WAIT_S) -> Any:
+        """Return what `found` returns once that is not None; it is asked again after each update."""
         async with asyncio.timeout(timeout_s):
             while (result := found()) is None:
                 await self._changed.wait()
@@ -197,13 +197,16 @@ class Employee:
         )
 
     async def send_result(self, chat_with: Person, offered: Any, *, number: int = 0) -> Any:
-        """Send one of the offered results; returns the updates."""
+        """Send one of the offered results; returns the message."""
         result_id = offered.results[number].id
-        return await self.client(
+        updates = await self.client(
             functions.messages.SendInlineBotResultRequest(
                 await self.peer(chat_with), offered.query_id, result_id
             )
         )
+        (message,) = (u.message for u in updates.updates if isinstance(u, types.UpdateNewMessage))
+        self._keep(message)
+        return message
 
     async def share_people(self, bot: Person, message: Any, *, button_id: int, people: list[Person]) -> None:
         """Pick people for a bot that asked for them by a keyboard button."""

@@ -218,7 +218,8 @@ class Calls:
 
     def signal(self, call: PhoneCall, user_id: int, body: bytes) -> None:
         """Forward signalling bytes to the other party's device (phone.sendSignalingData)."""
-        self._refuse_if_over(call)
+        if call.state is CallState.DISCARDED:
+            raise bad_request("CALL_PEER_INVALID")
         other = call.other(user_id)
         session = call.session_of(other)
         if session is not None:

@@ -7,7 +7,7 @@ from random import Random
 from linegram.sandbox.world.events import Feed, MessageArrived, MessageEdited, MessagesDeleted, SessionKey
 from linegram.sandbox.world.messages import Content, InlineKeyboard, InlineMessageId, Message, Note
 from linegram.sandbox.world.people import People, Person
-from linegram.sandbox.world.refusals import bad_request, forbidden
+from linegram.sandbox.world.refusals import TelegramRefusalError, bad_request, forbidden
 
 MESSAGE_CHARS = 4096
 CAPTION_CHARS = 1024
@@ -105,7 +105,7 @@ class Chats:
         if random_id == 0:
             return
         if (sender_id, random_id) in self._random_ids:
-            raise bad_request("RANDOM_ID_DUPLICATE")
+            raise TelegramRefusalError(500, "RANDOM_ID_DUPLICATE")
         self._random_ids.add((sender_id, random_id))
 
     def _store(self, message: Message) -> None:
@@ -170,9 +170,10 @@ class Chats:
     ) -> Message:
         """Give one's own message a new content."""
         message = self.find(editor_id, message_id)
-        is_via_other = message.via_bot_id is not None and message.via_bot_id != editor_id
-        if message.sender_id != editor_id or is_via_other or message.note is not None:
+        if message.sender_id != editor_id or message.note is not None:
             raise forbidden("MESSAGE_AUTHOR_REQUIRED")
+        if message.via_bot_id is not None:
+            raise forbidden("INLINE_BOT_REQUIRED")
         if self._people.get(editor_id).bot is None and self._clock() - message.date_s > USER_EDIT_WINDOW_S:
             raise bad_request("MESSAGE_EDIT_TIME_EXPIRED")
         return self._replace(message, content, session)

@@ -54,7 +54,6 @@ class InlineQuery:
 @dataclass(frozen=True, slots=True)
 class _Cached:
     answer: InlineAnswer
-    query_id: int
     until_s: float
 
 
@@ -91,29 +90,28 @@ class Inline:
         if len(query) > QUERY_CHARS:
             raise bad_request("QUERY_TOO_LONG")
         asked = InlineQuery(self._random.getrandbits(62), asker_id, bot_id, query, self._clock())
+        self._queries[asked.query_id] = asked
         cached = self._cached(asked, offset)
         if cached is not None:
-            asked.query_id = cached.query_id
-            asked.pending.settle(cached.answer)
+            asked.pending.settle(cached)
             return asked
-        self._queries[asked.query_id] = asked
         self._people.meet(bot_id, asker_id)
         asked.pending.when_settled(lambda answer: self._remember(asked, offset, answer))
         self._feed_of(bot_id).publish(InlineQueryAsked(asked.query_id, asker_id, query, offset, chat_type))
         return asked
 
-    def _cached(self, asked: InlineQuery, offset: str) -> _Cached | None:
+    def _cached(self, asked: InlineQuery, offset: str) -> InlineAnswer | None:
         for asker_id in (asked.asker_id, 0):
             cached = self._cache.get((asked.bot_id, asked.query, offset, asker_id))
             if cached is not None and self._clock() < cached.until_s:
-                return cached
+                return cached.answer
         return None
 
     def _remember(self, asked: InlineQuery, offset: str, answer: InlineAnswer) -> None:
         if answer.cache_time_s > 0:
             key = (asked.bot_id, asked.query, offset, asked.asker_id if answer.is_personal else 0)
             until_s = self._clock() + answer.cache_time_s
-            self._cache[key] = _Cached(answer, asked.query_id, until_s)
+            self._cache[key] = _Cached(answer, until_s)
 
     def answer(self, bot_id: int, query_id: int, answer: InlineAnswer) -> None:
         """Give the bot's answer; refuses one that is too late, repeated, or malformed."""
@@ -137,7 +135,7 @@ class Inline:
     ) -> Message:
         """Send one of the offered results; the bot with feedback hears of it."""
         asked = self._queries.get(query_id)
-        if asked is None or asked.pending.answer is None:
+        if asked is None or asked.pending.answer is None or asked.asker_id != sender_id:
             raise bad_request("QUERY_ID_INVALID")
         result = next((r for r in asked.pending.answer.results if r.result_id == result_id), None)
         if result is None:
