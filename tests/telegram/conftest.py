@@ -49,9 +49,8 @@ async def account(office: Office) -> AsyncIterator[CallingAccount]:
     """The calling account, started, to whom both employees have written."""
     account = office.account()
     await account.start()
-    for employee in (office.anna, office.boris):
-        async with office.at_device(employee) as device:
-            await device.send(office.caller, "hello")
+    office.writes(office.anna, "hello")
+    office.writes(office.boris, "hello")
     await office.heard.until(lambda: len(office.heard.texts) == 2 or None)
     yield account
     await account.stop()

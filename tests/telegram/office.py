@@ -12,6 +12,7 @@ from linegram.calls.ports import PhoneEnded, PhoneEvent
 from linegram.sandbox.employee import API_HASH, API_ID, Employee
 from linegram.sandbox.mtproto import SandboxTelegram
 from linegram.sandbox.world import World
+from linegram.sandbox.world.messages import Content
 from linegram.sandbox.world.people import Person
 from linegram.telegram.account import AccountSinks, AccountState, CallingAccount, EmployeeText
 from linegram.telegram.connection import TelegramServer, TelegramSettings
@@ -131,6 +132,10 @@ class Office:
         return CallingAccount(
             self.settings, self.store, self.heard.sinks, **({"ping_every_s": 0.2} | settings)
         )
+
+    def writes(self, person: Person, text: str) -> None:
+        """Let somebody write to the calling account, from a device that we do not play."""
+        self.world.chats.send(person.user_id, self.caller.user_id, Content(text))
 
     def at_device(self, person: Person) -> Employee:
         """Return somebody at a device of his own, not connected yet."""

@@ -152,9 +152,8 @@ async def test_an_employee_without_a_device_on_the_network_is_offline(office: Of
     office.telegram.settings.call_timeouts.receive_ms = 300
     account = office.account()
     await account.start()
-    async with office.at_device(office.anna) as device:
-        await device.send(office.caller, "hello")
-        await heard.until(lambda: heard.texts or None)
+    office.writes(office.anna, "hello")
+    await heard.until(lambda: heard.texts or None)
     account.phone.request(LEG, office.anna_id)
     assert (await heard.end(LEG)).reason is EndReason.EMPLOYEE_OFFLINE
     await all_calls_over(office)
@@ -168,7 +167,7 @@ async def test_an_employee_who_lets_it_ring_does_not_answer(office: Office, hear
     await account.start()
     async with office.at_device(office.anna) as device:
         anna = HandPhone(device)
-        await device.send(office.caller, "hello")
+        office.writes(office.anna, "hello")
         await heard.until(lambda: heard.texts or None)
         account.phone.request(LEG, office.anna_id)
         await anna.rings()
@@ -456,9 +455,8 @@ async def test_a_telegram_that_does_not_answer_ends_the_call_in_time(office: Off
     office.telegram.settings.call_timeouts.receive_ms = 500
     account = office.account()
     await account.start()
-    async with office.at_device(office.anna) as device:
-        await device.send(office.caller, "hello")
-        await heard.until(lambda: heard.texts or None)
+    office.writes(office.anna, "hello")
+    await heard.until(lambda: heard.texts or None)
     await office.telegram.stop()
     account.phone.request(LEG, office.anna_id)
     assert (await heard.end(LEG)).reason is EndReason.TELEGRAM_UNREACHABLE
