@@ -71,7 +71,7 @@ class AccountTable:
     def renew(self, account_id: AccountId, now: float) -> None:
         """Register now, whatever the timers say."""
         registration = self._registrations.get(account_id)
-        if registration is not None:
+        if registration is not None and self._accounts[account_id].config.is_registering:
             registration.take(Happening.RENEW, now)
 
     def set_targets(self, account_id: AccountId, targets: tuple[Target, ...], now: float) -> None:
@@ -144,6 +144,7 @@ class AccountTable:
             config.transport,
         ) == (old.config.username, old.config.domain, old.config.contact_point, old.config.transport)
         if not is_same_binding:
+            self._registrations[old.account_id].mute()
             self.drop(old.account_id, now)
             return
         self._forget(old)

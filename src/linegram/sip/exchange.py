@@ -16,6 +16,7 @@ from linegram.sip.message import Request, Response
 from linegram.sip.transaction import ClientTransaction, RequestFailure
 
 OnResponse = Callable[[Response, float], None]
+BeforeRepeat = Callable[[Response, Request], None]
 OnFailed = Callable[[RequestFailure, float], None]
 
 _MAX_ATTEMPTS = 5
@@ -25,7 +26,8 @@ class Exchange:
     """Sends a request, answers 401 and 407, hands everything else up.
 
     `request` comes without Via and credentials. `next_cseq` gives the number of each repetition.
-    Set `may_retry` to False to have a challenge handed up like any failure.
+    Set `may_retry` to False to have a challenge handed up like any failure; `before_repeat` may
+    change the repetition in the light of the challenge.
     """
 
     __slots__ = (
@@ -36,6 +38,7 @@ class Exchange:
         "_next_cseq",
         "_on_failed",
         "_on_response",
+        "before_repeat",
         "flow",
         "may_retry",
         "request",
@@ -61,6 +64,7 @@ class Exchange:
         self.request = request
         self.flow = flow
         self.may_retry = True
+        self.before_repeat: BeforeRepeat | None = None
         self.transaction: ClientTransaction | None = None
 
     def start(
@@ -75,7 +79,7 @@ class Exchange:
     def on_response(self, response: Response, now: float) -> None:
         """Try again with credentials, or hand the response up."""
         if response.status in {401, 407} and self._has_new_credentials(response):
-            self._repeat(now)
+            self._repeat(response, now)
         elif self._on_response is not None:
             self._on_response(response, now)
 
@@ -98,13 +102,15 @@ class Exchange:
         is_known = self._account.digest.learn(response)
         return self.may_retry and is_known and bool(fresh) and self._attempts < _MAX_ATTEMPTS
 
-    def _repeat(self, now: float) -> None:
+    def _repeat(self, challenge: Response, now: float) -> None:
         request = Request(
             self.request.method, self.request.uri, self.request.headers.copy(), self.request.body
         )
         headers = request.headers
         headers.set("Via", str(self._context.new_via(self._account, self.flow)))
         headers.set("CSeq", str(CSeq(self._next_cseq(), request.method)))
+        if self.before_repeat is not None:
+            self.before_repeat(challenge, request)
         self.request = request
         self._send(now)
 

@@ -50,6 +50,7 @@ class Registration:
         "_from_tag",
         "_granted_s",
         "_is_awaiting_target",
+        "_is_muted",
         "_listener",
         "_other_contacts",
         "_pacer",
@@ -82,6 +83,7 @@ class Registration:
         self._sent_uri: SipUri | None = None
         self._reported: RegistrationChanged | None = None
         self._is_awaiting_target = False
+        self._is_muted = False
         self._timer: Timer | None = None
 
     def take(self, happening: Happening, now: float) -> None:
@@ -109,6 +111,10 @@ class Registration:
         if self._is_awaiting_target:
             self._is_awaiting_target = False
             self._finish(Happening.FAILED, now, (0, "server name not resolved"))
+
+    def mute(self) -> None:
+        """Report nothing more: another registration speaks for the account now."""
+        self._is_muted = True
 
     def abandon(self) -> None:
         """Stop without a word to the registrar: another registration takes over the same Contact."""
@@ -171,7 +177,7 @@ class Registration:
             float(self._granted_s),
             self._other_contacts,
         )
-        if event != self._reported:
+        if event != self._reported and not self._is_muted:
             self._reported = event
             self._context.emit(event)
 
@@ -181,10 +187,16 @@ class Registration:
             self._context.emit(TargetNeeded(self._account.account_id))
             return
         self._sent_uri = self._account.contact_uri()
+        self._start_exchange(self._bindings(), now)
+
+    def _bindings(self) -> list[tuple[SipUri, int]]:
+        """What to ask for: our present Contact, and the end of the one that it replaces."""
+        if self._sent_uri is None:
+            return []
         bindings = [(self._sent_uri, self._expires_s)]
         if self._bound_uri is not None and self._bound_uri != self._sent_uri:
             bindings.append((self._bound_uri, 0))
-        self._start_exchange(bindings, now)
+        return bindings
 
     def _send_removal(self, now: float) -> None:
         if self._bound_uri is None or self._account.target is None:
@@ -204,7 +216,15 @@ class Registration:
             flow=target.flow,
             next_cseq=self._next_cseq,
         )
+        exchange.before_repeat = self._correct_contact
         exchange.start(now, self._on_response, self._on_failed)
+
+    def _correct_contact(self, challenge: Response, request: Request) -> None:
+        """Name our public place already in the repetition, when the challenge tells it."""
+        self._account.learn_public_place(challenge)
+        if self._sent_uri is not None:
+            self._sent_uri = self._account.contact_uri()
+            _put_contacts(request.headers, self._bindings())
 
     def _make_register(self, bindings: list[tuple[SipUri, int]]) -> Request:
         account = self._account
@@ -215,8 +235,7 @@ class Registration:
         headers.add("To", str(address))
         headers.add("Call-ID", self._call_id)
         headers.add("CSeq", str(CSeq(self._next_cseq(), "REGISTER")))
-        for uri, expires_s in bindings:
-            headers.add("Contact", str(NameAddress("", uri, (("expires", str(expires_s)),))))
+        _put_contacts(headers, bindings)
         headers.add("Expires", str(bindings[0][1]))
         headers.add("User-Agent", self._context.config.user_agent)
         return Request("REGISTER", SipUri("sip", None, account.domain), headers)
@@ -272,3 +291,9 @@ class Registration:
             return
         if not is_address(self._account.config.contact_point[0]) and not self._is_awaiting_target:
             self._context.emit(TargetNeeded(self._account.account_id))
+
+
+def _put_contacts(headers: Headers, bindings: list[tuple[SipUri, int]]) -> None:
+    headers.remove("Contact")
+    for uri, expires_s in bindings:
+        headers.add("Contact", str(NameAddress("", uri, (("expires", str(expires_s)),))))

@@ -21,6 +21,7 @@ class Registrar:
     rejects_with: int | None = None
     reject_headers: tuple[tuple[str, str], ...] = ()
     is_silent: bool = False
+    seen_as: Address | None = None
     bindings: dict[str, dict[str, int]] = field(default_factory=dict)
     seen: list[Request] = field(default_factory=list)
     challenges: int = 0
@@ -32,7 +33,7 @@ class Registrar:
     def _script(self, message: Message, node: ScriptedNode) -> None:
         if not isinstance(message, Request) or self.is_silent:
             return
-        self._stamp(message, node.source)
+        self._stamp(message, self.seen_as or node.source)
         if message.method == "REGISTER":
             self.seen.append(message)
             self._register(message)

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from linegram.sip.account import AccountConfig
+from linegram.sip.account import AccountConfig, KeepAliveMethod
 from linegram.sip.context import EndpointConfig
 from linegram.sip.events import RegistrationChanged, RegistrationState
 from linegram.sip.flow import TransportName
 from linegram.sip.message import Request
+from linegram.sip.registration_table import TRANSITIONS, Happening, Phase
 from linegram.units import AccountId
 from tests.sip.core.network import EndpointNode, Network, ScriptedNode
 from tests.sip.core.registrar import Registrar
@@ -191,6 +192,7 @@ def test_the_public_address_is_learnt_and_the_private_binding_removed() -> None:
     ScriptedNode(network, PBX, natted)
     node.put(account(), PBX)
     network.run(5)
+    assert node.registration().state is RegistrationState.REGISTERED
     (only,) = bindings
     assert "@203.0.113.5:41000" in only
     assert node.registration().other_contacts == ()
@@ -237,6 +239,60 @@ def test_moving_an_account_to_another_user_leaves_the_old_binding() -> None:
     network.run(1)
     assert registrar.bindings["u1"] == {}
     assert len(registrar.bindings["u2"]) == 1
+    states = {event.state for event in node.of(RegistrationChanged)}
+    assert states == {RegistrationState.REGISTERED}
+
+
+def test_a_challenge_that_tells_our_public_address_saves_a_registration() -> None:
+    network, node, registrar = make()
+    registrar.seen_as = ("203.0.113.5", 41000)
+    node.put(account(), PBX)
+    network.run(1)
+    assert len(registrar.seen) == 2
+    (contact,) = registrar.bindings["u1"]
+    assert "@203.0.113.5:41000" in contact
+
+
+def test_a_changed_public_address_moves_the_binding() -> None:
+    network, node, registrar = make()
+    node.put(account(), PBX)
+    network.run(1)
+    registrar.seen_as = ("203.0.113.5", 41000)
+    network.run(560)
+    (contact,) = registrar.bindings["u1"]
+    assert "@203.0.113.5:41000" in contact
+    registrar.seen_as = ("203.0.113.5", 41001)
+    network.run(560)
+    (contact,) = registrar.bindings["u1"]
+    assert "@203.0.113.5:41001" in contact
+
+
+def test_keep_alive_by_options_notices_a_dead_server_and_registers_anew() -> None:
+    network, node, registrar = make()
+    node.put(account(keep_alive=KeepAliveMethod.OPTIONS, keep_alive_s=30.0), PBX)
+    network.run(60)
+    count = len(registrar.seen)
+    registrar.is_silent = True
+    network.run(100)
+    assert node.registration().state is RegistrationState.RETRYING
+    registrar.is_silent = False
+    network.run(20)
+    assert node.registration().state is RegistrationState.REGISTERED
+    assert len(registrar.seen) > count
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_every_phase_knows_what_to_do_when_told_to_leave_or_renew(phase: Phase) -> None:
+    assert all((phase, happening) in TRANSITIONS for happening in (Happening.LEAVE, Happening.RENEW))
+
+
+def test_illegal_pairs_of_a_registration_are_these() -> None:
+    outcomes = {Happening.GRANTED, Happening.TOO_BRIEF, Happening.FAILED, Happening.REFUSED}
+    quiet = {Phase.IDLE, Phase.QUEUED, Phase.REGISTERED, Phase.WAITING, Phase.REFUSED}
+    expected = {(phase, outcome) for phase in quiet for outcome in outcomes}
+    timerless = {Phase.IDLE, Phase.SENDING, Phase.LEAVE_WANTED, Phase.LEAVING, Phase.GONE}
+    expected |= {(phase, Happening.DUE) for phase in timerless}
+    assert {(p, h) for p in Phase for h in Happening if (p, h) not in TRANSITIONS} == expected
 
 
 def test_a_thousand_accounts_register_through_one_socket_at_ten_percent_loss() -> None:
