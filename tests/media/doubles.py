@@ -1,4 +1,7 @@
-"""A voice engine without a network: tests say what is heard and see what is said."""
+"""A voice engine without a network: tests say what is heard and see what is said. And a pair of free ports."""
+
+import socket
+from contextlib import ExitStack
 
 import numpy as np
 
@@ -55,3 +58,18 @@ class ScriptedEngine:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+def free_port() -> int:
+    """Find an even port whose neighbour is free too."""
+    while True:
+        with ExitStack() as stack:
+            probes = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in "12"]
+            probes[0].bind(("127.0.0.1", 0))
+            port = int(probes[0].getsockname()[1])
+            try:
+                probes[1].bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            if port % 2 == 0:
+                return port

@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -30,27 +29,12 @@ from linegram.media.exchange import Exchange
 from linegram.outcomes import EndReason
 from linegram.units import CallId, LegId
 from linegram.voice.engine import RemoteMuteChanged, VoiceSignal, VoiceState, VoiceStateChanged
-from tests.media.doubles import ScriptedEngine, ScriptedLeg
+from tests.media.doubles import ScriptedEngine, ScriptedLeg, free_port
 
 CALL, PBX, VOICE = CallId("call"), LegId("pbx"), LegId("voice")
 PARAMETERS = VoiceParameters(
     key=bytes(256), is_outgoing=True, versions=("9.0.0",), servers=(), is_p2p_allowed=True
 )
-
-
-def free_port() -> int:
-    """Find an even port whose neighbour is free too."""
-    while True:
-        with ExitStack() as stack:
-            probes = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in "12"]
-            probes[0].bind(("127.0.0.1", 0))
-            port = int(probes[0].getsockname()[1])
-            try:
-                probes[1].bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            if port % 2 == 0:
-                return port
 
 
 class Room:
@@ -301,3 +285,22 @@ def test_commands_about_unknown_calls_and_legs_are_ignored(room: Room) -> None:
     room.exchange.obey(PressDigits(PBX, "1"), room.now)
     room.run(1)
     assert room.events() == []
+
+
+def test_a_fault_in_one_call_ends_that_call_and_leaves_the_others(room: Room) -> None:
+    broken = room.open_voice()
+    room.exchange.obey(OpenVoice(CallId("other"), LegId("other-voice"), PARAMETERS), room.now)
+    broken.sample_hz = 8000
+    room.run(3)
+    assert room.events() == [VoiceEnded(VOICE, EndReason.INTERNAL_ERROR)]
+    assert broken.is_closed
+    assert len(room.engine.legs[1].said) == 3
+    room.exchange.obey(EndCall(CALL), room.now)
+    assert room.events() == [CallMeasured(call_id=CALL)]
+
+
+def test_a_host_name_instead_of_an_address_is_refused(room: Room) -> None:
+    room.open_pbx(ip="pbx.example")
+    room.run(2)
+    assert len(room.events()) == 1
+    assert room.received() == []

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from linegram.audio.spectrum import has_tone
-from linegram.link.voice import VoiceParameters
+from linegram.link.voice import VoiceParameters, VoiceServer
 from linegram.voice.engine import VoiceState
+from linegram.voice.ntgcalls_control import native_server
 from tests.voice.leg_process import Report, Task, run
+from tests.voice.reflector import Reflector
 
 pytestmark = pytest.mark.slow
 
@@ -39,21 +41,23 @@ class End:
         return self.process.exitcode
 
 
-def parameters(*, is_outgoing: bool, key: bytes) -> VoiceParameters:
+def parameters(*, is_outgoing: bool, key: bytes, server: VoiceServer | None = None) -> VoiceParameters:
     return VoiceParameters(
         key=key,
         is_outgoing=is_outgoing,
         versions=("13.0.0", "12.0.0", "9.0.0", "8.0.0"),
-        servers=(),
-        is_p2p_allowed=True,
+        servers=(server,) if server is not None else (),
+        is_p2p_allowed=server is None,
     )
 
 
-def start_pair(sample_hz: int, *, calls: int = 1, talk_s: float = 1.5) -> tuple[End, End]:
+def start_pair(
+    sample_hz: int, *, calls: int = 1, talk_s: float = 1.5, server: VoiceServer | None = None
+) -> tuple[End, End]:
     key = os.urandom(256)
     one, other = multiprocessing.get_context("spawn").Pipe()
-    caller = Task(parameters(is_outgoing=True, key=key), sample_hz, CALLER_HZ, talk_s, calls)
-    callee = Task(parameters(is_outgoing=False, key=key), sample_hz, CALLEE_HZ, talk_s, calls)
+    caller = Task(parameters(is_outgoing=True, key=key, server=server), sample_hz, CALLER_HZ, talk_s, calls)
+    callee = Task(parameters(is_outgoing=False, key=key, server=server), sample_hz, CALLEE_HZ, talk_s, calls)
     ends = End(caller, one), End(callee, other)
     one.close()
     other.close()
@@ -79,6 +83,28 @@ def test_both_ends_hear_the_other_ones_tone(sample_hz: int) -> None:
         assert has_tone(heard, tone_hz, sample_hz, margin_db=1.0)
     go_on(ends)
     assert [end.finish() for end in ends] == [0, 0]
+
+
+def test_without_a_direct_path_the_reflector_carries_the_call() -> None:
+    reflector = Reflector()
+    ends = start_pair(8000, server=reflector.server(os.urandom(16)))
+    for end, tone_hz in zip(ends, (CALLEE_HZ, CALLER_HZ), strict=True):
+        report = end.report()
+        assert report.state is VoiceState.CONNECTED, report.reason
+        assert has_tone(np.frombuffer(report.heard, np.int16)[-8000:], tone_hz, 8000, margin_db=1.0)
+    assert reflector.passed_on > 50
+    go_on(ends)
+    assert [end.finish() for end in ends] == [0, 0]
+    reflector.close()
+
+
+def test_relays_are_written_as_the_library_wants_them() -> None:
+    reflector = native_server(VoiceServer(1, "192.0.2.1", "", 599, peer_tag=b"t" * 16, is_reflector=True))
+    assert (reflector.peer_tag, reflector.turn, reflector.stun) == (b"t" * 16, True, False)
+    turn = native_server(VoiceServer(2, "192.0.2.2", "", 3478, username="u", password="p", is_turn=True))
+    assert (turn.username, turn.password, turn.turn, turn.peer_tag) == ("u", "p", True, None)
+    stun = native_server(VoiceServer(3, "192.0.2.3", "", 3478, is_stun=True))
+    assert (stun.username, stun.password, stun.stun) == (None, None, True)
 
 
 def test_calls_come_and_go_in_one_process() -> None:

@@ -44,6 +44,7 @@ class LocalMedia(msgspec.Struct, frozen=True, tag=True):
 class RemoteMedia(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """What offer and answer settled about one audio stream.
 
+    `ip` is a literal address: a host name would have to be looked up in the middle of the audio.
     `codec` is the one we send; `other_codecs` are the agreed payload types that the peer may send besides.
     `is_early` says that the call is not answered: then nobody misses media.
     """
@@ -72,6 +73,8 @@ class HostSettings(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     first_media_limit_s: float = 30.0
     media_limit_s: float = 15.0
     cadences: dict[str, str] = {}
+    log_level: str = "info"
+    logs_json: bool = False
 
 
 class OpenPbxLeg(msgspec.Struct, frozen=True, tag=True):

@@ -26,6 +26,7 @@ from linegram.media.control import (
     HostEvent,
     HostSettings,
     LocalMedia,
+    MediaSilent,
     OpenPbxLeg,
     PbxLegOpened,
     PortRefused,
@@ -35,6 +36,7 @@ from linegram.media.pbx_leg import PbxLeg
 from linegram.media.sockets import MediaSockets
 from linegram.media.sound import ToneSound, cadences_by_tone
 from linegram.media.voice_side import VoiceSide
+from linegram.outcomes import EndReason
 from linegram.units import CallId, LegId
 from linegram.voice.engine import VoiceEngine
 
@@ -89,9 +91,13 @@ class Exchange:
             call.drain(now)
 
     def tick(self, now: float) -> None:
-        """Move 20 ms of audio in all calls."""
+        """Move 20 ms of audio in all calls. A fault in one call ends that call, not the others."""
         for call in self._calls.values():
-            call.tick(now)
+            try:
+                call.tick(now)
+            except Exception:
+                log.exception("call_failed", call_id=call.call_id)
+                self._fail(call, now)
 
     def collect(self, now: float) -> None:
         """Take over what happened in the calls since the last time."""
@@ -124,6 +130,16 @@ class Exchange:
                 self.events.append(call.close(now))
                 del self._calls[call_id]
                 self._call_of_leg = {leg: one for leg, one in self._call_of_leg.items() if one is not call}
+
+    def _fail(self, call: MediaCall, now: float) -> None:
+        """Take the legs of a call away and say so; the call itself is still ended and measured in order."""
+        for leg_id in list(call.pbx_legs):
+            self.events.append(MediaSilent(leg_id))
+            self._close_pbx_leg(leg_id, now)
+        if call.voice is not None:
+            leg_id = call.voice.leg_id
+            self.events.append(VoiceEnded(leg_id, EndReason.INTERNAL_ERROR))
+            self._close_voice(leg_id)
 
     def _call(self, call_id: CallId) -> MediaCall:
         return self._calls.setdefault(call_id, MediaCall(call_id))

@@ -28,7 +28,13 @@ from linegram.media.control import (
 )
 from linegram.media.exchange import Exchange
 from linegram.media.framing import Unpacker, pack
-from linegram.media.process import become_media_process, leave_at_once, resident_mb, settle_memory
+from linegram.media.process import (
+    become_media_process,
+    leave_at_once,
+    log_to_stderr,
+    resident_mb,
+    settle_memory,
+)
 from linegram.media.tick import TickClock
 from linegram.voice.engines import make_engine
 
@@ -164,6 +170,7 @@ def _open_exchange(control: ControlLink) -> Exchange | None:
     if settings is None:
         return None
     try:
+        log_to_stderr(settings.log_level, as_json=settings.logs_json)
         exchange = Exchange(make_engine(settings.engine), settings)
     except (UnavailableError, ValueError) as error:
         control.send(HostUnfit(str(error)))
@@ -180,6 +187,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="linegram.media.host", description="Moves the audio of calls.")
     parser.add_argument("--control-fd", type=int, required=True, help="one end of a socket pair")
     control = ControlLink(socket.socket(fileno=parser.parse_args(arguments).control_fd))
+    log_to_stderr("warning", as_json=False)
     become_media_process()
     status = 1
     try:

@@ -1,5 +1,6 @@
 """One PBX leg inside a media host: its sockets, its RTP stream, where the peer is, whether it still sends."""
 
+import ipaddress
 import random
 from collections.abc import Iterator
 from typing import Final
@@ -53,6 +54,9 @@ class PbxLeg:
 
     def connect(self, remote: RemoteMedia, now: float) -> None:
         """Follow an agreement; the stream goes on when only its address or direction changed."""
+        if not _is_literal(remote.ip):
+            log.warning("address_refused", leg_id=self.leg_id, reason="not a literal IP address")
+            return
         settings = _stream_settings(remote)
         if settings != self._settings:
             self._replace_stream(settings, now)
@@ -71,7 +75,7 @@ class PbxLeg:
             if stream is not None and self._rtp.accepts(source) and stream.receive_rtp(datagram, now):
                 self._watch.heard(now)
                 if self._rtp.note_valid(source):
-                    log.info("rtp_latched", leg_id=self.leg_id, port=source[1])
+                    log.debug("rtp_latched", leg_id=self.leg_id, port=source[1])
         if self._ticks % _RTCP_EVERY_TICKS == 0:
             self._drain_rtcp(now)
 
@@ -151,6 +155,14 @@ class PbxLeg:
         if self._stream is not None:
             self._stream.close()
         self._stream, self._settings = stream, settings
+
+
+def _is_literal(ip: str) -> bool:
+    try:
+        ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    return True
 
 
 def _stream_settings(remote: RemoteMedia) -> StreamSettings:

@@ -2,10 +2,12 @@
 
 import ctypes
 import gc
+import logging
 import os
 import resource
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -22,17 +24,41 @@ _PAGE_MB: Final = resource.getpagesize() / 1e6
 def become_media_process() -> None:
     """Prepare this process for audio. What the system does not allow is done without.
 
-    Ctrl-C in a terminal goes to the whole group: only the parent decides what it means.
-    The kernel ends us with the parent even when we hang, in case nobody reads the control socket.
+    Signals that a terminal or a service manager sends to the whole group are for the parent: it ends
+    the calls first. The kernel ends us with the parent even when we hang. A thread that dies takes the
+    process with it: the worker replaces a dead host, not half a host.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.excepthook = _leave_with_thread
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     try:
         os.nice(_NICENESS)
     except OSError:
-        log.info("priority_not_raised")
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        log.debug("priority_not_raised")
+
+
+def log_to_stderr(level: str, *, as_json: bool) -> None:
+    """Log like the service that started us; standard output is not ours.
+
+    Raises ValueError for a level that logging does not know.
+    """
+    number = logging.getLevelNamesMapping().get(level.upper())
+    if number is None:
+        raise ValueError(f"no such log level: {level}")
+    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def settle_memory() -> None:
@@ -47,6 +73,13 @@ def resident_mb() -> float:
         return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * _PAGE_MB
     except (OSError, ValueError, IndexError):
         return 0.0
+
+
+def _leave_with_thread(args: threading.ExceptHookArgs) -> None:
+    log.error(
+        "media_thread_died", thread=args.thread.name if args.thread else "", reason=repr(args.exc_value)
+    )
+    leave_at_once(1)
 
 
 def leave_at_once(status: int) -> None:

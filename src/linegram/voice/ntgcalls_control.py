@@ -39,15 +39,11 @@ class ControlledLeg(Protocol):
 
 def native_server(server: VoiceServer) -> Any:
     """Write one of Telegram's relays the way the library wants it."""
+    place = (server.server_id, server.ip, server.ipv6, server.port)
     if server.is_reflector:
-        return RTCServer(
-            server.server_id, server.ip, server.ipv6, server.port, None, None, True, False, server.is_tcp,
-            server.peer_tag,
-        )  # fmt: skip
-    return RTCServer(
-        server.server_id, server.ip, server.ipv6, server.port, server.username, server.password,
-        server.is_turn, server.is_stun, False, None,
-    )  # fmt: skip
+        return RTCServer(*place, None, None, True, False, server.is_tcp, server.peer_tag)
+    credentials = (server.username or None, server.password or None)
+    return RTCServer(*place, *credentials, server.is_turn, server.is_stun, False, None)
 
 
 class ControlThread(threading.Thread):
