@@ -1,4 +1,4 @@
-"""A voice engine without a network: tests say what is heard and see what is said. And a pair of free ports."""
+"""A voice engine without a network: tests say what is heard and see what is said. And free ports."""
 
 import socket
 from contextlib import ExitStack
