@@ -12,6 +12,33 @@ from linegram.office.dial_pattern import MAX_NUMBER_LENGTH, MAX_WAYS, compile_pa
 ALPHABET = [*list("18a\\dwb.^$*+?{},()[]|:=!-&~"), "(?:", "(?=", "(?!", "{2,}", "{0,9}", "\\1", "[^", "\\d"]
 expressions = st.lists(st.sampled_from(ALPHABET), max_size=25).map("".join)
 
+QUANTIFIERS = ["", "", "*", "+", "?", "*?", "{0,50}", "{2,}", "{1,3}", "{10}", "{30,99}?"]
+ATOMS = [
+    "1",
+    "a",
+    ".",
+    r"\d",
+    "[^2]",
+    "(1|a)",
+    "(?:1a?)",
+    "(a*)",
+    "(?=.*2)",
+    "(?:11|1)",
+    "^",
+    "$",
+    "(.*)",
+    "(?:(?=1*2)1)",
+]
+nested_expressions = st.recursive(
+    st.sampled_from(ATOMS),
+    lambda inner: st.lists(st.tuples(inner, st.sampled_from(QUANTIFIERS)), min_size=1, max_size=4).flatmap(
+        lambda parts: st.sampled_from(["(?:", "(", "(?="]).map(
+            lambda opening: opening + "".join(part + quantifier for part, quantifier in parts) + ")"
+        )
+    ),
+    max_leaves=8,
+)
+
 
 @pytest.mark.parametrize(
     "text",
@@ -49,6 +76,9 @@ def test_ordinary_expressions_are_accepted(text: str) -> None:
         "(?:(?:(?:){100}){100}){100}",
         r"(?=(a|b){50})x",
         r"(?:a(?=.*b))*",
+        # Repetitions that do not fit into a number once, but take for ever to find that out.
+        r"(?:(a*)(?:(?:11|1)+.{1,3}1+){30,100}?)*?",
+        r"(2*?.*(1|a){30,100}?([^2]{2,}[^2]+(?:1|1)2{2,}){30,100}?)*(1|a)",
     ],
 )
 def test_expressions_that_could_run_long_are_refused(text: str) -> None:
@@ -92,6 +122,15 @@ def test_any_expression_is_refused_or_runs_to_its_end(text: str, number: str) ->
     except RefusedError:
         return
     assert 1 <= pattern.ways <= MAX_WAYS
+    pattern.regex.sub("", number)
+
+
+@given(nested_expressions, st.sampled_from(["1" * 100, "1" * 99 + "2", "1a" * 50, "a" * 99 + "3"]))
+def test_nested_repetitions_are_refused_or_run_to_their_end(text: str, number: str) -> None:
+    try:
+        pattern = compile_pattern(text)
+    except RefusedError:
+        return
     pattern.regex.sub("", number)
 
 

@@ -88,7 +88,8 @@ def _one_of(branches: list[_Shape]) -> _Shape:
 
 
 def _repeated(part: _Shape, low: int, high: int) -> _Shape:
-    most = max(low, min(high, MAX_NUMBER_LENGTH // max(part.min_width, 1)))
+    # One repetition more than fits into a number: it fails, but only after its own ways were tried.
+    most = max(low, min(high, MAX_NUMBER_LENGTH // max(part.min_width, 1) + 1))
     ways = 0
     for count in range(low, most + 1):
         ways = _limited(ways + _power(part.ways, count))
