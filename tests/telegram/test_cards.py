@@ -1,4 +1,4 @@
-"""Cards in the chat: the bot's inline result if it is quick, plain text if it is not, and never an exception."""
+"""Cards in the chat: the inline result of a quick bot, plain text for a slow one, and never an exception."""
 
 import asyncio
 from collections.abc import AsyncIterator
