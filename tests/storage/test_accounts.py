@@ -1,6 +1,7 @@
 """Accounts are kept whole, sealed, and every change of them is noticed."""
 
 import asyncio
+import logging
 from pathlib import Path
 
 import msgspec
@@ -58,6 +59,16 @@ async def test_the_password_is_nowhere_on_the_disk(accounts: AccountRepository, 
     found = await accounts.find(stored.account_id)
     assert found is not None
     assert found.password == other
+
+
+async def test_even_a_log_of_all_statements_holds_neither_passwords_nor_names(
+    accounts: AccountRepository, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG, logger="sqlalchemy"):
+        await accounts.add(make_account(name="Anna's desk"), OPERATOR)
+    assert "INSERT INTO sip_accounts" in caplog.text
+    assert PASSWORD not in caplog.text
+    assert "Anna's desk" not in caplog.text
 
 
 async def test_accounts_are_found_by_user_and_owner_in_order(accounts: AccountRepository) -> None:
