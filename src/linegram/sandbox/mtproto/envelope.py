@@ -31,6 +31,8 @@ class Envelope:
 
 def open_envelope(auth_key: AuthKey, packet: bytes) -> Envelope:
     """Decrypt and parse a client's packet; raises RemoteProtocolError if the key does not fit."""
+    if len(packet) < 56 or len(packet) % 16 != 8:
+        raise RemoteProtocolError("no whole number of cipher blocks")
     msg_key = packet[8:24]
     aes_key, aes_iv = MTProtoState._calc_key(auth_key.key, msg_key, True)  # noqa: SLF001 - the one public place
     plain = AES.decrypt_ige(packet[24:], aes_key, aes_iv)

@@ -6,12 +6,12 @@ from random import Random
 from typing import Any
 
 from telethon.crypto import AES, AuthKey
-from telethon.extensions import BinaryReader
 from telethon.helpers import generate_key_data_from_nonce
 from telethon.tl import types
 from telethon.tl.functions import ReqDHParamsRequest, ReqPqMultiRequest, SetClientDHParamsRequest
 
 from linegram.errors import RemoteProtocolError
+from linegram.sandbox.mtproto.envelope import read_object
 from linegram.sandbox.mtproto.keys import ServerKey
 
 DH_PRIME = int(
@@ -87,7 +87,7 @@ class Handshake:
 
     def _inner_data(self, block: bytes) -> Any:
         plain = self._server_key.decrypt(block)
-        inner = _read(plain[20:])
+        inner = read_object(plain[20:])
         if not isinstance(inner, types.PQInnerData):
             raise RemoteProtocolError("the encrypted part of req_DH_params is no p_q_inner_data")
         if hashlib.sha1(bytes(inner), usedforsecurity=False).digest() != plain[:20]:
@@ -95,9 +95,9 @@ class Handshake:
         return inner
 
     def _dh_gen(self, request: Any) -> Any:
-        if self._aes is None:
-            raise RemoteProtocolError("set_client_DH_params before req_DH_params")
-        inner = _read(AES.decrypt_ige(request.encrypted_data, *self._aes)[20:])
+        if self._aes is None or len(request.encrypted_data) % 16:
+            raise RemoteProtocolError("set_client_DH_params before req_DH_params, or not whole blocks")
+        inner = read_object(AES.decrypt_ige(request.encrypted_data, *self._aes)[20:])
         if not isinstance(inner, types.ClientDHInnerData):
             raise RemoteProtocolError("the encrypted part of set_client_DH_params is no inner data")
         secret = pow(int.from_bytes(inner.g_b, "big"), self._exponent, DH_PRIME)
@@ -118,8 +118,3 @@ def _to_bytes(number: int) -> bytes:
 
 def _signed(raw: bytes) -> int:
     return int.from_bytes(raw, "little", signed=True)
-
-
-def _read(raw: bytes) -> Any:
-    with BinaryReader(raw) as reader:
-        return reader.tgread_object()
