@@ -13,45 +13,31 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from linegram.cli.account_options import (
+    MAX_TELEGRAM_NUMBER,
+    Callback,
+    Codecs,
+    Domain,
+    Dtmf,
+    Employee,
+    Name,
+    Number,
+    Owner,
+    PasswordFromInput,
+    Proxy,
+    Rules,
+    Transport,
+)
 from linegram.cli.accounts_text import account_details, account_list, rule_steps
 from linegram.cli.office import Office, in_office
 from linegram.errors import RefusedError
-from linegram.link.accounts import SipTransport
 from linegram.office.account import SipAccount, parse_login, parse_server
 from linegram.office.codecs import parse_codecs, parse_dtmf
 from linegram.office.dial_rules import parse_rules
 from linegram.office.number import read_destination
 from linegram.units import AccountId, TelegramUserId
 
-MAX_ACCOUNT = 2**31 - 1
-MAX_TELEGRAM_NUMBER = 2**63 - 1
-
 app = typer.Typer(help="SIP accounts: add, list, assign, switch, remove.", no_args_is_help=True)
-
-Number = Annotated[
-    int,
-    typer.Argument(metavar="NUMBER", min=1, max=MAX_ACCOUNT, help="Number of the account, from the list."),
-]
-Name = Annotated[str | None, typer.Option(help="Name that tells this account from others.")]
-Owner = Annotated[
-    int | None, typer.Option(help="Telegram number of the owner; the only known one if left out.")
-]
-Employee = Annotated[str | None, typer.Option("--user", help="Telegram number or @username of the employee.")]
-Domain = Annotated[str | None, typer.Option(help="Domain of the address, if it is not the server.")]
-Proxy = Annotated[
-    str | None, typer.Option(help="host[:port] that requests are sent to instead of the server.")
-]
-Transport = Annotated[SipTransport | None, typer.Option(help="How SIP travels to the PBX.")]
-Codecs = Annotated[str | None, typer.Option(help="Audio codecs, best first: opus,g722,alaw,mulaw.")]
-Dtmf = Annotated[str | None, typer.Option(help="Ways to send digits, best first: rfc2833,info,inband.")]
-Rules = Annotated[str | None, typer.Option(help="Dial rules, separated by spaces: '[^+*#\\w]= ^8=7'.")]
-Callback = Annotated[
-    bool | None,
-    typer.Option("--callback/--direct", help="Who calls whom in Telegram for an outgoing call."),
-]
-PasswordFromInput = Annotated[
-    bool, typer.Option("--password-stdin", help="Read the password from standard input instead of asking.")
-]
 
 
 @app.command()
@@ -75,16 +61,8 @@ def add(  # noqa: PLR0913 - every parameter is an option
     """Add a SIP account; its password is asked for."""
     login, auth_login = parse_login(login)
     host, port = parse_server(server)
-    options = _given(
-        name=name,
-        domain=domain,
-        proxy=proxy,
-        transport=transport,
-        codecs=codecs,
-        dtmf=dtmf,
-        rules=rules,
-        callback=callback,
-    )
+    options = _given(name=name, domain=domain, proxy=proxy, transport=transport, is_callback=callback)
+    options |= _given_lists(codecs=codecs, dtmf=dtmf, rules=rules)
 
     async def work(office: Office) -> SipAccount:
         account = SipAccount(
@@ -123,16 +101,8 @@ def change(  # noqa: PLR0913 - every parameter is an option
     password_stdin: PasswordFromInput = False,
 ) -> None:
     """Change settings of an account; what is not given stays."""
-    options = _given(
-        name=name,
-        domain=domain,
-        proxy=proxy,
-        transport=transport,
-        codecs=codecs,
-        dtmf=dtmf,
-        rules=rules,
-        callback=callback,
-    )
+    options = _given(name=name, domain=domain, proxy=proxy, transport=transport, is_callback=callback)
+    options |= _given_lists(codecs=codecs, dtmf=dtmf, rules=rules)
     if login is not None:
         options["login"], options["auth_login"] = parse_login(login)
     if server is not None:
@@ -255,29 +225,18 @@ def _shown(number: int) -> Callable[[Office], Awaitable[SipAccount]]:
     return lambda office: office.administration.show(AccountId(number))
 
 
-def _given(  # noqa: PLR0913 - every parameter is an option
-    *,
-    name: str | None,
-    domain: str | None,
-    proxy: str | None,
-    transport: SipTransport | None,
-    codecs: str | None,
-    dtmf: str | None,
-    rules: str | None,
-    callback: bool | None,
-) -> dict[str, Any]:
-    """The options that were given, as fields of an account."""
-    fields = {
-        "name": name,
-        "domain": domain,
-        "proxy": proxy,
-        "transport": transport,
-        "codecs": None if codecs is None else parse_codecs(codecs),
-        "dtmf": None if dtmf is None else parse_dtmf(dtmf),
-        "dial_rules": None if rules is None else parse_rules(rules).text,
-        "is_callback": callback,
-    }
+def _given(**fields: Any) -> dict[str, Any]:
+    """The fields of an account for which an option was given."""
     return {field: value for field, value in fields.items() if value is not None}
+
+
+def _given_lists(*, codecs: str | None, dtmf: str | None, rules: str | None) -> dict[str, Any]:
+    """The same for the options that are texts with a grammar. Raises RefusedError if one is wrong."""
+    return _given(
+        codecs=None if codecs is None else parse_codecs(codecs),
+        dtmf=None if dtmf is None else parse_dtmf(dtmf),
+        dial_rules=None if rules is None else parse_rules(rules).text,
+    )
 
 
 async def _owner(office: Office, given: int | None) -> TelegramUserId:
