@@ -222,6 +222,16 @@ def test_a_delay_spike_is_heard_late_but_whole_and_the_delay_comes_back() -> Non
     assert listener.buffer.delay_ms(1_499 * TICK_S + 0.001) < 60
 
 
+def test_after_a_long_stall_of_the_network_the_call_is_live_again_at_once() -> None:
+    """For 900 ms nothing comes, then all of it: old audio is given up, later audio is not delayed."""
+    arrivals = [(1.9 if 50 <= index < 95 else index * TICK_S, index) for index in range(200)]
+    listener = Listener(JitterBuffer(CLOCK_HZ))
+    run(arrivals, listener, 100)
+    assert listener.buffer.delay_ms(99 * TICK_S + 0.001) < 380
+    assert listener.buffer.overflowed >= 20
+    assert listener.played == sorted(listener.played)
+
+
 @pytest.mark.parametrize("shift", [5_000_000, -5_000_000, 16_000, -16_000, 4_000, -4_000])
 def test_a_jump_of_the_peers_clock_starts_anew_and_loses_little(shift: int) -> None:
     buffer = JitterBuffer(CLOCK_HZ)

@@ -14,6 +14,7 @@ from linegram.rtp.transit import Transit
 
 _FRAME_MS: Final = 20
 _STARVED_MS: Final = 240
+_BACKLOG_MS: Final = 100
 _SHRINK_SLACK_MS: Final = 24
 _GROW_SLACK_MS: Final = 12
 _PATIENCE_FRAMES: Final = 25
@@ -214,12 +215,24 @@ class JitterBuffer:
         stored = (len(self._packets) - 1) * self._frame_ticks
         if max(waited, stored) + self._frame_ticks // 2 < self.target_ticks:
             return False
-        first = self._packets[min(self._packets)]
-        if first is not None:
-            self._playout_ticks = self._transit.extend(first.timestamp)
+        self._playout_ticks = self._skip_backlog()
         self._is_filling = False
         self._starved_ticks = 0
         return True
+
+    def _skip_backlog(self) -> int:
+        """Drop what piled up while nothing played, beyond target and 100 ms; give the first time left."""
+        times = {
+            sequence: self._transit.extend(packet.timestamp)
+            for sequence, packet in sorted(self._packets.items())
+            if packet is not None
+        }
+        begin = max(times.values()) - self.target_ticks - _BACKLOG_MS * self._per_ms
+        for sequence in [sequence for sequence, ticks in times.items() if ticks < begin]:
+            del times[sequence]
+            self._leave_behind(sequence)
+            self.overflowed += 1
+        return next(iter(times.values()))
 
     def _bridge(self, sequence: int, packet: RtpPacket) -> Missing | None:
         """Fill what lies between the playout point and the next packet, one frame at a time."""
