@@ -221,3 +221,24 @@ async def test_commands_about_unknown_and_ended_calls_are_ignored() -> None:
         assert await ours.saw(CallMeasured)
         await ours.pool.open_pbx_leg(call(2), pbx_leg(2))
         assert ours.events == [CallMeasured(call_id=call(1))]
+
+
+async def test_a_call_that_ended_cannot_be_opened_again() -> None:
+    async with two_offices() as (ours, _):
+        ours.pool.end_call(call(1))
+        with pytest.raises(UnavailableError, match="has ended"):
+            await ours.pool.open_pbx_leg(call(1), pbx_leg(1))
+        assert ours.pool.call_count == 0
+
+
+async def test_an_opening_that_is_cancelled_gives_its_port_back() -> None:
+    settings = pool_settings()
+    settings = msgspec.structs.replace(settings, last_rtp_port=settings.first_rtp_port + 1, port_rest_s=0.0)
+    async with two_offices(lambda: settings) as (ours, _):
+        opening = asyncio.create_task(ours.pool.open_pbx_leg(call(1), pbx_leg(1)))
+        await asyncio.sleep(0)
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        ours.pool.end_call(call(1))
+        assert await ours.saw(CallMeasured)
+        assert (await ours.pool.open_pbx_leg(call(2), pbx_leg(2))).port == settings.first_rtp_port

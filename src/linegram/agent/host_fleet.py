@@ -84,6 +84,8 @@ class HostFleet:
         Raises UnavailableError with a sentence when all hosts are full, or none can be started.
         """
         while (host := choose_host(self.hosts, self._settings.calls_per_host)) is None:
+            if not self._starting and self._retry is not None:
+                raise UnavailableError(self._last_failure)
             if not self._starting and not self._start_host():
                 raise UnavailableError(
                     f"All {self._settings.most_hosts} media hosts are full "

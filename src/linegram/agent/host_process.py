@@ -1,6 +1,7 @@
 """One media host seen from the worker: start it, talk to it, notice its death, end it."""
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -68,6 +69,7 @@ class HostProcess:
                 sys.executable, "-m", "linegram.media.host", "--control-fd", str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),),
                 stdin=asyncio.subprocess.DEVNULL,
+                env=_environment(),
             )  # fmt: skip
         reader, self._writer = await asyncio.open_connection(sock=ours)
         self.send(self._settings)
@@ -159,3 +161,8 @@ class HostProcess:
         else:
             self._started.set_exception(error)
             self._started.exception()
+
+
+def _environment() -> dict[str, str]:
+    """Our environment without our settings: a media host has no use for keys and tokens."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("LINEGRAM_")}

@@ -45,8 +45,9 @@ from linegram.units import CallId, LegId
 
 log = structlog.get_logger()
 
-_PORT_TRIES: Final = 10
+_PORT_TRIES: Final = 50
 _ANSWER_LIMIT_S: Final = 5.0
+_REMEMBERED_CALLS: Final = 4096
 
 
 class HostDied(msgspec.Struct, frozen=True, tag=True):
@@ -63,7 +64,8 @@ PoolEvent: TypeAlias = (
 class HostPoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How many hosts there may be, and where RTP is received.
 
-    `announced_ip` goes into SDP where the bound address is not the one that the PBX sees.
+    `announced_ip` goes into SDP where the bound address is not the one that the PBX sees; empty means the
+    bound one, be it the wildcard: who asked knows the way to his PBX.
     """
 
     bind_ip: str = "0.0.0.0"
@@ -95,6 +97,7 @@ class HostPool:
         self._answers: dict[LegId, asyncio.Future[PbxLegOpened | PortRefused | None]] = {}
         self._unmeasured: dict[CallId, HostProcess] = {}
         self._lost: set[CallId] = set()
+        self._ended: dict[CallId, None] = {}
 
     # -- the pool itself
 
@@ -147,13 +150,16 @@ class HostPool:
         self._call_of_leg[leg_id] = call_id
         for _ in range(_PORT_TRIES):
             port = self._ports.take(self._clock())
-            answer = await self._ask(host, OpenPbxLeg(call_id, leg_id, self._settings.bind_ip, port))
-            if isinstance(answer, PbxLegOpened) and self._host_of_call.get(call_id) is host:
-                self._port_of_leg[leg_id] = port
-                return self._local_media(leg_id)
-            self._ports.give_back(port, self._clock())
-            if not isinstance(answer, PortRefused):
-                raise UnavailableError("The call ended while its RTP ports were opened.")
+            try:
+                answer = await self._ask(host, OpenPbxLeg(call_id, leg_id, self._settings.bind_ip, port))
+                if isinstance(answer, PbxLegOpened):
+                    self._port_of_leg[leg_id] = port
+                    return self._local_media(leg_id)
+            finally:
+                if leg_id not in self._port_of_leg:
+                    self._ports.give_back(port, self._clock())
+            if answer is None:
+                raise UnavailableError("The call ended, or its media host died, while RTP ports were opened.")
             log.info("rtp_port_refused", port=port, reason=answer.text)
         raise UnavailableError(f"None of {_PORT_TRIES} pairs of RTP ports could be bound.")
 
@@ -204,7 +210,8 @@ class HostPool:
         self._send_for_call(call_id, PlayTone(call_id, tone))
 
     def end_call(self, call_id: CallId) -> None:
-        """Free all that is held for a call; CallMeasured follows, once."""
+        """Free all that is held for a call; CallMeasured follows, once. The call cannot be opened again."""
+        self._note_ended(call_id)
         host = self._host_of_call.get(call_id)
         if host is not None:
             self._forget_legs_of(call_id)
@@ -224,10 +231,18 @@ class HostPool:
         if host is not None:
             return host
         host = await self._fleet.host_with_room()
+        if call_id in self._ended:
+            raise UnavailableError("The call has ended.")
         host = self._host_of_call.setdefault(call_id, host)
         host.calls.add(call_id)
         self._fleet.balance()
         return host
+
+    def _note_ended(self, call_id: CallId) -> None:
+        """Remember the call for as long as something about it may still be on its way."""
+        self._ended[call_id] = None
+        if len(self._ended) > _REMEMBERED_CALLS:
+            del self._ended[next(iter(self._ended))]
 
     async def _ask(self, host: HostProcess, command: OpenPbxLeg) -> PbxLegOpened | PortRefused | None:
         """Send the command and wait for its answer; None when the host is gone or silent."""
