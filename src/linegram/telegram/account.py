@@ -38,6 +38,9 @@ START_WITHIN_S: Final = 30.0
 OLD_TEXT: Final = timedelta(seconds=60)
 """A text that waited longer for us is not acted upon: nobody expects its call any more."""
 
+KNOWN_CHATS: Final = 500
+"""So many chats are read at the start; whoever is further down is known from the stored session."""
+
 _FAILED_PINGS_BEFORE_RENEWAL: Final = 3
 _PINGS_PER_STATE: Final = 12
 
@@ -147,6 +150,7 @@ class CallingAccount:
             async with asyncio.timeout(START_WITHIN_S):
                 await self._connect(client)
                 await self._phone.prepare(await self._call_timeouts(client))
+                await self._learn_chats(client)
         except (OSError, TimeoutError) as error:
             await self._disconnect(client)
             raise UnavailableError("Telegram does not answer.") from error
@@ -196,6 +200,10 @@ class CallingAccount:
             ring_s=config.call_ring_timeout_ms / 1000,
             connect_s=config.call_connect_timeout_ms / 1000,
         )
+
+    async def _learn_chats(self, client: TelegramClient) -> None:
+        """Learn whom we have chats with: somebody may have written before our first start."""
+        await client.get_dialogs(limit=KNOWN_CHATS)
 
     async def _disconnect(self, client: TelegramClient) -> None:
         with suppress(OSError):
