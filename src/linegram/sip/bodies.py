@@ -6,10 +6,10 @@ from linegram.sip.message import Request, Response
 SDP_TYPE = "application/sdp"
 
 
-def answer_of(response: Response) -> bytes:
-    """The SDP of a response; empty when there is none that we can read."""
+def answer_of(message: Request | Response) -> bytes:
+    """The SDP of a response or ACK, which nobody can refuse; empty when there is none that we can read."""
     try:
-        return sdp_of(response)
+        return sdp_of(message)
     except RemoteProtocolError:
         return b""
 

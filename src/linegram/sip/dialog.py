@@ -40,14 +40,17 @@ class Dialog:
     def from_response(
         cls, request: Request, response: Response, *, account_id: AccountId, flow: Flow
     ) -> Self:
-        """The caller's view, from a 101-299 to its INVITE: the route set is reversed (12.1.2)."""
+        """The caller's view, from a 2xx to its INVITE: the route set is reversed (12.1.2).
+
+        Raises RemoteProtocolError if Contact or Record-Route cannot be used.
+        """
         return cls(
             account_id,
             request.call_id,
             local=request.from_,
             remote=response.to,
             remote_target=_target_of(response, default=request.uri),
-            route_set=tuple(reversed(response.headers.get_all("Record-Route"))),
+            route_set=tuple(reversed(_routes_of(response))),
             local_cseq=request.cseq.number,
             remote_cseq=None,
             flow=flow,
@@ -58,14 +61,17 @@ class Dialog:
     def from_request(
         cls, request: Request, local_tag: str, *, account_id: AccountId, flow: Flow, contact: str
     ) -> Self:
-        """The callee's view, from an INVITE (12.1.1)."""
+        """The callee's view, from an INVITE (12.1.1).
+
+        Raises RemoteProtocolError if Contact or Record-Route cannot be used.
+        """
         return cls(
             account_id,
             request.call_id,
             local=request.to.with_tag(local_tag),
             remote=request.from_,
             remote_target=_target_of(request, default=request.from_.uri),
-            route_set=tuple(request.headers.get_all("Record-Route")),
+            route_set=_routes_of(request),
             local_cseq=0,
             remote_cseq=request.cseq.number,
             flow=flow,
@@ -197,6 +203,14 @@ def dialog_key_of(request: Request) -> DialogKey | None:
     """The dialog that an incoming request belongs to; None outside dialogs."""
     local_tag = request.to.tag
     return None if local_tag is None else DialogKey(request.call_id, local_tag, request.from_.tag or "")
+
+
+def _routes_of(message: Request | Response) -> tuple[str, ...]:
+    """The Record-Routes as they stand, read once so that no dialog depends on a malformed one."""
+    routes = tuple(message.headers.get_all("Record-Route"))
+    for route in routes:
+        NameAddress.parse(route)
+    return routes
 
 
 def _target_of(message: Request | Response, *, default: SipUri) -> SipUri:

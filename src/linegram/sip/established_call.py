@@ -8,7 +8,7 @@ from typing import Final
 from linegram.errors import UnexpectedEventError
 from linegram.sip.account import Account
 from linegram.sip.acknowledgement import AnswerRepeater, send_bye, send_in_dialog
-from linegram.sip.bodies import sdp_of
+from linegram.sip.bodies import answer_of, sdp_of
 from linegram.sip.call_table import CallTable
 from linegram.sip.context import EndpointContext
 from linegram.sip.dialog import Dialog
@@ -214,11 +214,11 @@ class EstablishedCall:
         if self._repeater is not None:
             self._repeater.stop()
             self._repeater = None
-            self.take(CallInput.ACKED, now, sdp=sdp_of(ack))
+            self.take(CallInput.ACKED, now, sdp=answer_of(ack))
         elif reoffer is not None and reoffer.is_acknowledged_by(ack):
             reoffer.stop()
             self._incoming_reoffer = None
-            self._context.emit(ReofferConfirmed(self.handle, sdp_of(ack)))
+            self._context.emit(ReofferConfirmed(self.handle, answer_of(ack)))
 
     def on_cancel(self, now: float, reason_header: str) -> None:  # noqa: ARG002 - the call goes on
         """Withdraw their re-INVITE if it is still unanswered (9.2)."""

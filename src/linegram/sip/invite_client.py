@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from linegram.errors import UnexpectedEventError
+from linegram.errors import RemoteProtocolError, UnexpectedEventError
 from linegram.sip.account import Account
 from linegram.sip.acknowledgement import Acknowledgement, send_bye
 from linegram.sip.bodies import answer_of, put_sdp
@@ -102,18 +102,27 @@ TRANSITIONS: Final[Mapping[tuple[InviteState, InviteInput], Row]] = {
 }
 
 
+@dataclass(slots=True)
+class _Fork:
+    """One branch that answered with 2xx."""
+
+    dialog: Dialog
+    ack: Acknowledgement
+    is_acknowledged: bool = False
+
+
 class InviteClient:
     """One outgoing INVITE and all that its forks answer."""
 
     __slots__ = (
         "_account",
-        "_acks",
         "_calls",
         "_context",
         "_cseq",
         "_early_sdp",
         "_ending",
         "_exchange",
+        "_forks",
         "_handle",
         "_hang_up_cause",
         "_timer",
@@ -128,7 +137,7 @@ class InviteClient:
         self._account = account
         self._handle = handle
         self._cseq = 1
-        self._acks: dict[str, Acknowledgement] = {}
+        self._forks: dict[str, _Fork] = {}
         self._early_sdp: dict[str, bytes] = {}
         self._exchange: Exchange | None = None
         self._timer: Timer | None = None
@@ -211,8 +220,7 @@ class InviteClient:
             if self.state not in {InviteState.ANSWERED, InviteState.ENDED}:
                 self.take(InviteInput.PROVISIONAL, now, response)
         elif response.status < 300:
-            self._describe_end(response, EndCause.LOCAL_CANCEL)
-            self.take(InviteInput.SUCCESS, now, response)
+            self._on_success(response, now)
         else:
             self._describe_end(response, EndCause.REMOTE_REJECT)
             self.take(InviteInput.FAILURE, now, response)
@@ -258,35 +266,45 @@ class InviteClient:
             self._early_sdp[fork] = sdp
         self._context.emit(ProgressReceived(self._handle, response.status, response.reason, sdp, fork))
 
-    def _establish(self, response: Response) -> None:
-        dialog = self._acknowledge_new(response)
-        if dialog is None:
-            return
-        EstablishedCall(self._context, self._calls, self._account, dialog=dialog, handle=self._handle)
-        sdp = answer_of(response) or self._early_sdp.get(response.to.tag or "", b"")
-        self._context.emit(CallAnswered(self._handle, sdp))
+    def _on_success(self, response: Response, now: float) -> None:
+        """Take a 2xx; without a usable Contact and route it cannot be acknowledged, so the call fails."""
+        tag, exchange = response.to.tag or "", self._exchange
+        if tag not in self._forks and exchange is not None:
+            try:
+                self._forks[tag] = self._make_fork(exchange, response)
+            except RemoteProtocolError:
+                self._fail_unusable(response, now)
+                return
+        self._describe_end(response, EndCause.LOCAL_CANCEL)
+        self.take(InviteInput.SUCCESS, now, response)
 
-    def _acknowledge(self, response: Response, now: float) -> None:
-        known = self._acks.get(response.to.tag or "")
-        if known is not None:
-            known.send()
-            return
-        dialog = self._acknowledge_new(response)
-        if dialog is not None:
-            send_bye(self._context, self._account, dialog, now)
+    def _fail_unusable(self, response: Response, now: float) -> None:
+        if self.state not in {InviteState.ANSWERED, InviteState.ENDED}:
+            self._describe_end(response, EndCause.UNREACHABLE)
+            self.take(InviteInput.NO_RESPONSE, now)
 
-    def _acknowledge_new(self, response: Response) -> Dialog | None:
-        """Make the dialog of a 2xx and send its ACK."""
-        exchange = self._exchange
-        if exchange is None:
-            return None
+    def _make_fork(self, exchange: Exchange, response: Response) -> _Fork:
         dialog = Dialog.from_response(
             exchange.request, response, account_id=self._account.account_id, flow=exchange.flow
         )
-        ack = Acknowledgement(self._context, self._account, dialog, exchange.request)
-        self._acks[response.to.tag or ""] = ack
-        ack.send()
-        return dialog
+        return _Fork(dialog, Acknowledgement(self._context, self._account, dialog, exchange.request))
+
+    def _establish(self, response: Response) -> None:
+        tag = response.to.tag or ""
+        fork = self._forks[tag]
+        fork.is_acknowledged = True
+        fork.ack.send()
+        EstablishedCall(self._context, self._calls, self._account, dialog=fork.dialog, handle=self._handle)
+        sdp = answer_of(response) or self._early_sdp.get(tag, b"")
+        self._context.emit(CallAnswered(self._handle, sdp))
+
+    def _acknowledge(self, response: Response, now: float) -> None:
+        """ACK again; a fork that nobody waits for gets BYE as well, once."""
+        fork = self._forks[response.to.tag or ""]
+        fork.ack.send()
+        if not fork.is_acknowledged:
+            fork.is_acknowledged = True
+            send_bye(self._context, self._account, fork.dialog, now)
 
     def _send_cancel(self, now: float) -> None:
         exchange = self._exchange

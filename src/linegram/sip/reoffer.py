@@ -1,7 +1,9 @@
 """Changing the media of an established call: a re-INVITE of ours or of theirs (RFC 3261 section 14)."""
 
+from contextlib import suppress
 from typing import Final, Protocol
 
+from linegram.errors import RemoteProtocolError
 from linegram.sip.account import Account
 from linegram.sip.acknowledgement import Acknowledgement, AnswerRepeater, send_in_dialog
 from linegram.sip.bodies import answer_of, put_sdp
@@ -107,7 +109,8 @@ class OutgoingReoffer:
 
     def _on_success(self, response: Response) -> None:
         if self._ack is None and self._exchange is not None:
-            self._dialog.refresh_target(response)
+            with suppress(RemoteProtocolError):
+                self._dialog.refresh_target(response)
             self._ack = Acknowledgement(self._context, self._account, self._dialog, self._exchange.request)
             self._exchange = None
         if self._ack is not None:

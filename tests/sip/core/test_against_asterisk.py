@@ -1,6 +1,7 @@
 """The core against a real PBX: registration, calls both ways, early media, cancel, refusals, restart."""
 
 import asyncio
+import random
 
 import pytest
 
@@ -18,6 +19,7 @@ from linegram.sip.events import (
     RegistrationState,
 )
 from linegram.sip.flow import TransportName
+from linegram.sip.transport.sip_transport import SipTransport
 from linegram.units import AccountId
 from tests.peers.asterisk import Asterisk
 from tests.peers.asterisk_config import mass_accounts
@@ -248,6 +250,57 @@ async def test_a_thousand_accounts_register_on_one_socket() -> None:
                 event = await us.next_event()
                 if isinstance(event, RegistrationChanged):
                     states[event.account_id] = event.state
+
+
+class Loss:
+    """Drops one in ten datagrams of a transport, both ways."""
+
+    def __init__(self, transport: SipTransport, *, seed: int) -> None:
+        self._random = random.Random(seed)
+        self.dropped = 0
+        udp = transport._udp
+        send, receive = udp.send, udp._on_datagram
+
+        def lossy_send(data: bytes, host: str, port: int) -> None:
+            if self._is_kept():
+                send(data, host, port)
+
+        def lossy_receive(data: bytes, host: str, port: int) -> None:
+            if self._is_kept():
+                receive(data, host, port)
+
+        udp.send = lossy_send  # type: ignore[method-assign]
+        udp._on_datagram = lossy_receive
+
+    def _is_kept(self) -> bool:
+        is_kept = self._random.random() >= 0.1
+        self.dropped += not is_kept
+        return is_kept
+
+
+@pytest.mark.slow
+async def test_a_hundred_accounts_and_twenty_calls_are_fine_at_ten_percent_loss() -> None:
+    async with Asterisk("asterisk22", mass_accounts(100)) as pbx, party() as us:
+        loss = Loss(us.transport, seed=5)
+        for number in range(100):
+            us.transport.put_account(config_of(pbx, f"m{number:04d}", number=number + 1))
+        bound: set[AccountId] = set()
+        while len(bound) < 100:
+            bound.add((await us.wait_for_state(RegistrationState.REGISTERED)).account_id)
+
+        def dial(endpoint: SipEndpoint, now: float) -> set[CallHandle]:
+            return {
+                endpoint.invite(AccountId(n), "600", sdp=sdp(40000 + 2 * n), now=now) for n in range(1, 21)
+            }
+
+        handles = us.transport.perform(dial)
+        while handles != {event.handle for event in us.events if isinstance(event, CallAnswered)}:
+            await us.next_event()
+        for handle in handles:
+            us.transport.perform(lambda endpoint, now, it=handle: endpoint.hang_up(it, now))  # type: ignore[misc]
+        assert {e.handle for e in us.events if isinstance(e, CallEnded)} == handles
+        await pbx.wait_for_no_channels(40)
+        assert loss.dropped > 30
 
 
 @pytest.mark.slow

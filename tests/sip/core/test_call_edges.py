@@ -237,6 +237,23 @@ def test_record_route_and_contact_decide_where_ack_and_bye_go() -> None:
     assert proxy.requests("BYE")
 
 
+def test_a_200_that_cannot_be_acknowledged_fails_the_call() -> None:
+    scene = Scripted()
+    handle, invite = scene.invite()
+    scene.peer.reply(invite, 200, body=ANSWER, headers=(("Record-Route", "<>"),))
+    scene.network.run(0.1)
+    ended = scene.alice.ended(handle)
+    assert (ended.cause, ended.status) == (EndCause.UNREACHABLE, 200)
+    scene.alice.endpoint.hang_up(handle, scene.now)
+
+
+def test_an_invite_whose_route_cannot_be_followed_back_gets_400() -> None:
+    scene = Scripted()
+    scene.send(scene.request("INVITE", headers=(("Record-Route", "<>"),), body=OFFER))
+    assert scene.peer.responses(400)
+    assert not scene.alice.has(InviteReceived)
+
+
 def test_a_strict_router_gets_its_uri_in_the_request_line() -> None:
     scene = Scripted()
     _, invite = scene.invite()

@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from linegram.errors import RemoteProtocolError
+from linegram.errors import ProtocolError
 from linegram.sip.account import AccountConfig, Target
 from linegram.sip.context import EndpointConfig, RandomSource
 from linegram.sip.endpoint import SipEndpoint
@@ -149,7 +149,7 @@ class SipTransport:
             return  # a keep-alive
         try:
             message = parse_datagram(data)
-        except RemoteProtocolError as error:
+        except ProtocolError as error:
             _log.debug("sip_datagram_malformed", peer=host, error=str(error))
             return
         self.endpoint.receive(message, Flow(TransportName.UDP, host, port), self._loop.time())

@@ -7,7 +7,7 @@ from typing import Final, Protocol, cast
 
 import structlog
 
-from linegram.errors import RemoteProtocolError
+from linegram.errors import ProtocolError
 from linegram.sip.flow import Flow, TransportName
 from linegram.sip.message import Request, Response
 from linegram.sip.stream import Ping, Pong, StreamParser
@@ -183,7 +183,7 @@ class _Connection(asyncio.Protocol):
     def _read_one(self, flow: Flow) -> bool:
         try:
             message = self._parser.next_message()
-        except RemoteProtocolError as error:
+        except ProtocolError as error:
             _log.info("sip_stream_malformed", flow=str(flow), error=str(error))
             if self._parser.is_broken:
                 self.close()
