@@ -54,7 +54,7 @@ def with_sockets(calls: int, seconds: float) -> tuple[float, float]:
     streams = [open_stream(seed + 1) for seed in range(calls)]
     ours, theirs = multiprocessing.Pipe()
     ports = [end.getsockname()[1] for end in near]
-    far_ends = multiprocessing.get_context("spawn").Process(target=talk, args=(ports, seconds + 1.0, theirs))
+    far_ends = multiprocessing.get_context("spawn").Process(target=talk, args=(ports, theirs))
     far_ends.start()
     try:
         far_ports: list[int] = ours.recv()
@@ -67,6 +67,7 @@ def with_sockets(calls: int, seconds: float) -> tuple[float, float]:
         spent = time.process_time() - began
         share = 100 * (concealed(streams) - before) / (calls * seconds / TICK_S)
     finally:
+        ours.send("stop")
         far_ends.join()
     for end in near:
         end.close()
@@ -91,14 +92,14 @@ def run_ticks(ends: list[socket.socket], streams: list[RtpStream], seconds: floa
         time.sleep(max(0.0, next_tick - time.monotonic()))
 
 
-def talk(ports: list[int], seconds: float, control: Connection) -> None:
-    """Play all far ends: one packet each every 20 ms; what comes back is read by nobody."""
+def talk(ports: list[int], control: Connection) -> None:
+    """Play all far ends until told to stop: one packet each every 20 ms; what comes back is read by nobody."""
     far_end, frame = open_stream(0), speech()
     ends = [open_socket() for _ in ports]
     control.send([end.getsockname()[1] for end in ends])
     control.recv()
     next_tick = time.monotonic()
-    for _ in range(round(seconds / TICK_S)):
+    while not control.poll():
         (datagram,) = far_end.push(frame, next_tick)
         for end, port in zip(ends, ports, strict=True):
             end.sendto(datagram, ("127.0.0.1", port))
