@@ -93,7 +93,7 @@ def run_ticks(ends: list[socket.socket], streams: list[RtpStream], seconds: floa
 
 
 def talk(ports: list[int], control: Connection) -> None:
-    """Play all far ends until told to stop: one packet each every 20 ms; what comes back is read by nobody."""
+    """Play all far ends until told to stop: one packet each every 20 ms; nobody reads what comes back."""
     far_end, frame = open_stream(0), speech()
     ends = [open_socket() for _ in ports]
     control.send([end.getsockname()[1] for end in ends])
