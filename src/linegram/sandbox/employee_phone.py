@@ -285,9 +285,7 @@ class EmployeePhone:
         call.confirmed = confirmed
         call.versions = tuple(confirmed.protocol.library_versions)
         custom = confirmed.custom_parameters.data if confirmed.custom_parameters else None
-        servers = tuple(
-            _server(one) for one in confirmed.connections if isinstance(one, types.PhoneConnectionWebrtc)
-        )
+        servers = tuple(_server(connection) for connection in confirmed.connections)
         await self.voice.ask(Connect(servers, call.versions, bool(confirmed.p2p_allowed), custom))
 
     # ---- voice
@@ -340,6 +338,9 @@ class EmployeePhone:
 
 
 def _server(connection: Any) -> Server:
+    if isinstance(connection, types.PhoneConnection):
+        where = (connection.id, connection.ip, connection.ipv6, connection.port)
+        return Server(*where, "", "", is_turn=True, is_stun=False, peer_tag=connection.peer_tag)
     return Server(
         connection.id,
         connection.ip,

@@ -168,7 +168,7 @@ def _rtc_server(server: Server) -> Any:
         server.is_turn,
         server.is_stun,
         False,
-        None,
+        server.peer_tag,
     )
 
 

@@ -19,7 +19,7 @@ class KeyParameters(msgspec.Struct, frozen=True):
 
 
 class Server(msgspec.Struct, frozen=True):
-    """A TURN or STUN server of a call."""
+    """A TURN or STUN server of a call; a reflector has a tag instead of a name and password."""
 
     server_id: int
     ip: str
@@ -29,6 +29,7 @@ class Server(msgspec.Struct, frozen=True):
     password: str
     is_turn: bool
     is_stun: bool
+    peer_tag: bytes | None = None
 
 
 class Begin(msgspec.Struct, frozen=True, tag=True):

@@ -179,6 +179,12 @@ class VoiceProcess:
             lambda: self._are_last(blocks, lambda block: _is_tone(block, frequency_hz)), timeout_s
         )
 
+    async def wait_until_audible(self, *, blocks: int = 1, timeout_s: float = DEFAULT_WAIT_S) -> None:
+        """Return once the last `blocks` tenths of a second were audible, whatever they were."""
+        await self._wait_until(
+            lambda: self._are_last(blocks, lambda block: block.rms >= AUDIBLE_RMS), timeout_s
+        )
+
     async def wait_until_silent(self, *, blocks: int = 5, timeout_s: float = DEFAULT_WAIT_S) -> None:
         """Return once the last `blocks` tenths of a second were not audible."""
         await self._wait_until(

@@ -89,14 +89,18 @@ def _active(call: PhoneCall, viewer_id: int, common: dict[str, Any], relays: lis
         g_a_or_b=call.g_b if viewer_id == call.caller_id else call.g_a,
         key_fingerprint=call.key_fingerprint,
         protocol=_protocol(call.agreed),
-        connections=[_connection(number, relay) for number, relay in enumerate(relays, start=1)],
+        connections=[
+            _connection(number, relay, call.peer_tag) for number, relay in enumerate(relays, start=1)
+        ],
         start_date=_moment(call.start_date_s),
         p2p_allowed=call.is_p2p_allowed,
         conference_supported=True,
     )
 
 
-def _connection(number: int, relay: Relay) -> Any:
+def _connection(number: int, relay: Relay, peer_tag: bytes) -> Any:
+    if relay.is_reflector:
+        return types.PhoneConnection(number, relay.host, "", relay.port, peer_tag)
     return types.PhoneConnectionWebrtc(
         number,
         relay.host,

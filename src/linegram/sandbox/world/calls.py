@@ -37,12 +37,13 @@ class CallProtocol:
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """A TURN server that calls are told of; empty username for STUN only."""
+    """A relay that calls are told of: a TURN server, STUN only if it has no username, or a reflector."""
 
     host: str
     port: int
     username: str = ""
     password: str = ""
+    is_reflector: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class PhoneCall:
     is_video: bool
     g_a_hash: bytes
     protocols: dict[int, CallProtocol]
+    peer_tag: bytes
     state: CallState = CallState.WAITING
     callee_session: SessionKey | None = None
     receive_date_s: int | None = None
@@ -149,6 +151,7 @@ class Calls:
             dialled.is_video,
             dialled.g_a_hash,
             {caller_id: dialled.protocol},
+            self._random.randbytes(16),
         )
         self._calls[call.phone_call_id] = call
         self._people.meet(callee_id, caller_id)
