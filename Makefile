@@ -7,7 +7,7 @@ UV         := .tools/bin/uv
 BIN        := .venv/bin
 PEERS      := .peers/.ready
 
-.PHONY: setup peers demo test check fast format bench soak lock clean
+.PHONY: setup peers demo test check fast format docs bench soak lock clean
 
 setup: .venv/.ready
 
@@ -46,6 +46,10 @@ check: setup
 format: setup
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix --quiet .
+
+# Pages that are drawn from the code; a test says when this is due.
+docs: setup
+	@$(BIN)/python tools/draw_states.py
 
 test: check peers
 	@$(BIN)/pytest -m '(slow or peer) and not soak' tests
