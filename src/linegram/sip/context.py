@@ -38,6 +38,7 @@ class EndpointConfig:
     retry_limit_s: float = 300.0
     refused_retry_s: float = 1800.0
     ring_limit_s: float = 300.0
+    reoffer_limit_s: float = 60.0
     trusted_hosts: frozenset[str] = frozenset()
 
 

@@ -224,8 +224,10 @@ class EstablishedCall:
         """Withdraw their re-INVITE if it is still unanswered (9.2)."""
         self.reject_reoffer(487, None, now)
 
-    def on_response_undelivered(self, now: float) -> None:
-        """Nothing: a 2xx has its own watch, and a failed re-INVITE changes nothing."""
+    def on_response_undelivered(self, now: float) -> None:  # noqa: ARG002 - at once or never
+        """Forget a re-INVITE whose connection broke before our answer; a 2xx has its own watch."""
+        if self._incoming_reoffer is not None and not self._incoming_reoffer.is_answered:
+            self._incoming_reoffer = None
 
     def on_reoffer_answered(self, sdp: bytes) -> None:
         """Tell the application that our offer was taken."""

@@ -91,6 +91,7 @@ class InviteServer:
         "_ending",
         "_established",
         "_handle",
+        "_limit",
         "_provisional",
         "_reason_header",
         "_refusal",
@@ -126,6 +127,7 @@ class InviteServer:
         self._refusal_retry_after_s: int | None = None
         self._sdp = b""
         self._timer: Timer | None = None
+        self._limit: Timer | None = None
         self.state = ArrivalState.RINGING
 
     def start(self, now: float) -> None:
@@ -134,6 +136,8 @@ class InviteServer:
         sdp = sdp_of(request)
         self._transaction.user = self
         self._transaction.respond(self._context.make_response(request, 100), now)
+        ring_limit_s = self._context.config.ring_limit_s
+        self._limit = self._context.timers.schedule(now + ring_limit_s, self._on_ring_limit)
         self._calls.put(self._handle, self)
         self._calls.dialogs[self._dialog.key] = self
         self._context.emit(
@@ -171,6 +175,12 @@ class InviteServer:
         self._ending = CallEnded(self._handle, EndCause.LOCAL_REJECT, status, reason or "")
         self.take(ArrivalInput.REJECT, now)
 
+    def _on_ring_limit(self, now: float) -> None:
+        """Refuse a call that nobody has decided on."""
+        self._refusal = (480, None)
+        self._ending = CallEnded(self._handle, EndCause.TIMEOUT, 480)
+        self.take(ArrivalInput.REJECT, now)
+
     def hang_up(self, now: float, reason_header: str = "") -> None:
         """Refuse with 480."""
         self._reason_header = reason_header
@@ -183,6 +193,8 @@ class InviteServer:
             raise UnexpectedEventError(self.state, happening)
         if row.state is not self.state:
             self._stop_timer()
+            if self._limit is not None:
+                self._limit.cancel()
         self.state = row.state
         for step in row.steps:
             self._perform(step, now)

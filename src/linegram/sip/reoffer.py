@@ -43,6 +43,7 @@ class OutgoingReoffer:
         "_glares",
         "_is_caller",
         "_is_open",
+        "_limit",
         "_listener",
         "_sdp",
         "_timer",
@@ -69,6 +70,7 @@ class OutgoingReoffer:
         self._ack: Acknowledgement | None = None
         self._exchange: Exchange | None = None
         self._timer: Timer | None = None
+        self._limit: Timer | None = None
 
     @property
     def is_in_flight(self) -> bool:
@@ -82,12 +84,30 @@ class OutgoingReoffer:
         put_sdp(request, self._sdp)
         self._exchange = send_in_dialog(self._context, self._account, self._dialog, request)
         self._exchange.start(now, self._on_response, self._on_failed)
+        limit_s = self._context.config.reoffer_limit_s
+        self._limit = self._context.timers.schedule(now + limit_s, self._on_limit)
 
     def abandon(self) -> None:
         """Report nothing more; a 2xx that still comes is acknowledged all the same."""
         self._is_open = False
         if self._timer is not None:
             self._timer.cancel()
+        if self._exchange is not None:
+            self._exchange.may_retry = False
+
+    def _on_limit(self, now: float) -> None:  # noqa: ARG002 - the moment does not matter
+        """Give up a re-INVITE that got nothing but provisional responses."""
+        if self._exchange is not None and self._exchange.transaction is not None:
+            self._exchange.transaction.abandon()
+        self._exchange = None
+        if self._is_open:
+            self._is_open = False
+            self._listener.on_reoffer_refused(408, "no final answer")
+
+    def _close_exchange(self) -> None:
+        self._exchange = None
+        if self._limit is not None:
+            self._limit.cancel()
 
     def _on_response(self, response: Response, now: float) -> None:
         if response.status < 200:
@@ -95,7 +115,7 @@ class OutgoingReoffer:
         if response.status < 300:
             self._on_success(response)
             return
-        self._exchange = None
+        self._close_exchange()
         if not self._is_open:
             return
         if response.status == 491 and self._glares < _MAX_GLARES:
@@ -112,7 +132,7 @@ class OutgoingReoffer:
             with suppress(RemoteProtocolError):
                 self._dialog.refresh_target(response)
             self._ack = Acknowledgement(self._context, self._account, self._dialog, self._exchange.request)
-            self._exchange = None
+            self._close_exchange()
         if self._ack is not None:
             self._ack.send()
         if self._is_open:
@@ -126,7 +146,7 @@ class OutgoingReoffer:
         self._timer = self._context.timers.schedule(now + self._context.spread(low_s, high_s), self.start)
 
     def _on_failed(self, reason: RequestFailure, now: float) -> None:
-        self._exchange = None
+        self._close_exchange()
         if self._is_open:
             self._is_open = False
             self._listener.on_dialog_lost(0, reason.value, now)

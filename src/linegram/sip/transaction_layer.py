@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 
+from linegram.sip.account import LINE_PARAMETER
 from linegram.sip.flow import Flow
 from linegram.sip.message import Request, Response
 from linegram.sip.timers import TimerDurations, TimerHeap
@@ -119,4 +120,7 @@ def _server_key(request: Request, method: str) -> Hashable:
 
 
 def _arrival_key(request: Request) -> Hashable:
-    return (request.from_.tag, request.call_id, request.cseq.number, request.method)
+    """What two arrivals of one request share. Forks to different accounts of ours are no merger."""
+    uri = request.uri
+    recipient = (uri.user, uri.parameter(LINE_PARAMETER))
+    return (request.from_.tag, request.call_id, request.cseq.number, request.method, recipient)

@@ -23,6 +23,7 @@ from linegram.sip.transport.sip_transport import SipTransport
 from linegram.units import AccountId
 from tests.peers.asterisk import Asterisk
 from tests.peers.asterisk_config import mass_accounts
+from tests.peers.waiting import until
 from tests.sip.core.party import LIMIT_S, Party, party
 
 TRANSPORTS = [TransportName.UDP, TransportName.TCP]
@@ -70,6 +71,10 @@ async def registered(
     who.transport.put_account(config_of(pbx, user, transport))
     changed = await who.wait_for(RegistrationChanged)
     assert (changed.state, changed.status) == (RegistrationState.REGISTERED, 200)
+
+
+async def runs_echo(pbx: Asterisk) -> bool:
+    return any(channel.get("Application") == "Echo" for channel in await pbx.channels())
 
 
 def call(who: Party, number: str) -> CallHandle:
@@ -180,6 +185,7 @@ async def test_an_incoming_call_is_answered_and_ended_by_the_pbx(
         us.transport.perform(lambda endpoint, now: endpoint.ring(invite.handle, now))
         us.transport.perform(lambda endpoint, now: endpoint.answer(invite.handle, sdp(40002), now))
         await us.wait_for(CallConfirmed)
+        await until(lambda: runs_echo(asterisk22), LIMIT_S)  # a hang-up before that may get lost in the PBX
         await asterisk22.hang_up(channel)
         assert (await us.wait_for(CallEnded)).cause is EndCause.REMOTE_BYE
 

@@ -1,5 +1,7 @@
 """A scripted peer plays the hard cases by hand: forks, late offers, crossings, glare, wrong requests."""
 
+from dataclasses import replace
+
 import pytest
 
 from linegram.sip.events import (
@@ -16,8 +18,9 @@ from linegram.sip.events import (
     ReofferRefused,
 )
 from linegram.sip.message import Request, Response
+from linegram.units import AccountId
 from tests.sip.core.network import ScriptedNode
-from tests.sip.core.parties import ACCOUNT, ALICE, ANSWER, BOB, OFFER, Pair, Scripted
+from tests.sip.core.parties import ACCOUNT, ALICE, ANSWER, BOB, OFFER, Pair, Scripted, quiet_account
 
 
 def early(tag: str) -> bytes:
@@ -284,6 +287,25 @@ def test_a_reoffer_refused_leaves_the_call_and_481_ends_it() -> None:
     assert scene.peer.requests("BYE")
 
 
+def test_a_reoffer_that_is_never_decided_is_given_up_and_nothing_is_left() -> None:
+    scene = Scripted()
+    handle, invite = scene.invite()
+    scene.peer.reply(invite, 200, body=ANSWER)
+    scene.network.run(0.1)
+    scene.alice.endpoint.reoffer(handle, OFFER, scene.now)
+    scene.network.run(0.1)
+    scene.peer.reply(scene.peer.requests("INVITE")[-1], 100)
+    scene.network.run(61)
+    assert scene.alice.only(ReofferRefused).status == 408
+    scene.alice.endpoint.reoffer(handle, OFFER, scene.now)
+    scene.network.run(0.1)
+    scene.peer.reply(scene.peer.requests("INVITE")[-1], 100)
+    scene.network.run(0.1)
+    scene.alice.endpoint.hang_up(handle, scene.now)
+    scene.network.run_out()
+    assert scene.alice.endpoint.census()[1:] == (0, 0)
+
+
 def test_a_reoffer_after_glare_comes_again_after_two_to_four_seconds() -> None:
     scene = Scripted()
     handle, invite = scene.invite()
@@ -422,6 +444,35 @@ def test_a_refusal_is_repeated_until_it_is_acknowledged() -> None:
     scene.send(scene.request("ACK", to_tag=tag, branch=invite.via.branch))
     scene.network.run(20)
     assert len(scene.peer.responses(486)) == count
+
+
+def test_a_call_that_nobody_decides_on_is_refused_in_the_end() -> None:
+    scene = Scripted()
+    handle, _ = scene.called()
+    scene.network.run(301)
+    assert scene.alice.ended(handle).cause is EndCause.TIMEOUT
+    assert scene.peer.responses(480)
+
+
+def test_a_refusal_may_say_when_to_try_again() -> None:
+    scene = Scripted()
+    handle, _ = scene.called()
+    scene.alice.endpoint.reject(handle, 503, retry_after_s=30, now=scene.now)
+    scene.network.run(0.1)
+    assert scene.peer.responses(503)[0].headers.get("Retry-After") == "30"
+
+
+def test_a_proxy_that_forks_to_two_of_our_accounts_rings_both() -> None:
+    scene = Scripted()
+    second = replace(quiet_account("carol", BOB), account_id=AccountId(2))
+    scene.alice.put(second, BOB)
+    scene.send(scene.request("INVITE", body=OFFER, branch="z9hG4bKfork1"))
+    scene.send(scene.request("INVITE", body=OFFER, branch="z9hG4bKfork2", user="carol"))
+    invites = scene.alice.of(InviteReceived)
+    assert {invite.account_id for invite in invites} == {ACCOUNT, AccountId(2)}
+    scene.alice.endpoint.answer(invites[0].handle, ANSWER, scene.now)
+    scene.send(scene.request("CANCEL", branch="z9hG4bKfork2", user="carol"))
+    assert scene.alice.only(CallEnded).handle == invites[1].handle
 
 
 def test_a_bye_before_our_answer_ends_the_call() -> None:

@@ -25,6 +25,7 @@ _log = structlog.get_logger()
 
 T = TypeVar("T")
 
+_FREE_PORT_ATTEMPTS: Final = 20
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::"})
 
 
@@ -72,13 +73,19 @@ class SipTransport:
         source: RandomSource | None = None,
     ) -> "SipTransport":
         """Bind the sockets and start. Raises OSError when an address is taken."""
-        transport = cls(settings, on_event, resolver)
-        try:
-            await transport._start(source or random.SystemRandom())
-        except OSError:
-            transport._udp.close()
-            raise
-        return transport
+        attempts_left = 1 if settings.port else _FREE_PORT_ATTEMPTS
+        while True:
+            transport = cls(settings, on_event, resolver)
+            try:
+                await transport._start(source or random.SystemRandom())
+            except OSError:
+                # A UDP port that is free need not be free for TCP.
+                transport._udp.close()
+                attempts_left -= 1
+                if not attempts_left:
+                    raise
+            else:
+                return transport
 
     @property
     def address(self) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from linegram.sip.stream import Ping, Pong, StreamParser
 _log = structlog.get_logger()
 
 CONNECT_LIMIT_S: Final = 10.0
+CLOSE_LIMIT_S: Final = 1.0
 IDLE_LIMIT_S: Final = 900.0
 MAX_ACCEPTED: Final = 1000
 _MAX_WAITING_BYTES: Final = 1024 * 1024
@@ -45,6 +46,7 @@ class TcpConnections:
         self._server: asyncio.Server | None = None
         self._accepted = 0
         self._is_closing = False
+        self._changed = asyncio.Event()
 
     async def listen(self, host: str, port: int) -> tuple[str, int]:
         """Accept connections; return the bound address. Raises OSError."""
@@ -73,8 +75,13 @@ class TcpConnections:
             self._server.close()
         for connection in list(self._connections.values()):
             connection.close()
-        if self._server is not None:
-            await self._server.wait_closed()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_LIMIT_S):
+                while self._connections:
+                    self._changed.clear()
+                    await self._changed.wait()
+        for connection in list(self._connections.values()):
+            connection.abort()
 
     def add(self, connection: "_Connection", flow: Flow | None, peer: tuple[str, int]) -> Flow | None:
         """File a connection that is up; an accepted one gets its own number. None if there are too many."""
@@ -88,7 +95,9 @@ class TcpConnections:
 
     def remove(self, flow: Flow) -> None:
         """Forget a connection that ended."""
-        if self._connections.pop(flow, None) is not None and not self._is_closing:
+        is_known = self._connections.pop(flow, None) is not None
+        self._changed.set()
+        if is_known and not self._is_closing:
             self._user.on_flow_lost(flow)
 
     @property
@@ -179,6 +188,11 @@ class _Connection(asyncio.Protocol):
         """Close when all is written."""
         if self._transport is not None:
             self._transport.close()
+
+    def abort(self) -> None:
+        """Close without waiting for a peer that reads nothing."""
+        if self._transport is not None:
+            self._transport.abort()
 
     def _read_one(self, flow: Flow) -> bool:
         try:
