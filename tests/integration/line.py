@@ -6,16 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from linegram.calls.ports import CallRecord
 from linegram.hub import Hub, running_hub
 from linegram.link.accounts import RegistrationState
 from linegram.link.carrier import MemoryLink
 from linegram.office.account import SipAccount
 from linegram.sandbox.employee import Employee
 from linegram.sandbox.employee_phone import EmployeePhone
+from linegram.sandbox.mtproto.asker import CallTimeouts
 from linegram.sandbox.office import SandboxOffice
 from linegram.storage.accounts import AccountRepository
-from linegram.storage.database import Database
-from linegram.storage.vault import open_vault
+from linegram.storage.journal import DatabaseJournal
 from linegram.units import TelegramUserId
 from linegram.worker import Worker, running_worker
 from tests.peers.asterisk import Asterisk
@@ -43,6 +44,11 @@ class Line:
         mark = self.anna.mark()
         await self.anna.send(self.office.calling_account, number)
         return mark
+
+    async def last_record(self) -> CallRecord:
+        """Return the record of Anna's last call, once the desk is empty."""
+        async with await self.office.database() as database:
+            return (await DatabaseJournal(database).calls_of(TelegramUserId(self.anna.person.user_id)))[0]
 
     async def card(self, match: str, *, after: int = 0) -> Any:
         """Wait until a card (or sentence) in Anna's chat says this."""
@@ -77,11 +83,21 @@ class Line:
 
 @asynccontextmanager
 async def running_line(
-    pbx: Asterisk, folder: Path, *, number: str = "1001", **account: Any
+    pbx: Asterisk,
+    folder: Path,
+    *,
+    number: str = "1001",
+    sections: dict[str, dict[str, Any]] | None = None,
+    timeouts: CallTimeouts | None = None,
+    **account: Any,
 ) -> AsyncIterator[Line]:
-    """Run a service with one account at a PBX and Anna's phone; returns when the account is registered."""
+    """Run a service with one account at a PBX and Anna's phone; returns when the account is registered.
+
+    `sections` are settings of the service, `timeouts` of Telegram, `account` of the SIP account.
+    """
     async with AsyncExitStack() as stack:
         office = await stack.enter_async_context(SandboxOffice(folder))
+        office.telegram.settings.call_timeouts = timeouts or CallTimeouts()
         person = await office.hire("Anna")
         stored = await office.add_account(
             SipAccount(
@@ -96,7 +112,7 @@ async def running_line(
             person,
         )
         link = MemoryLink()
-        settings = office.settings()
+        settings = office.settings(**(sections or {}))
         worker = await stack.enter_async_context(running_worker(settings, link))
         hub = await stack.enter_async_context(running_hub(settings, link))
         anna = await stack.enter_async_context(Employee(office.telegram, person))
@@ -116,9 +132,7 @@ async def running_line(
 
 async def wait_for_state(office: SandboxOffice, account: SipAccount, state: RegistrationState) -> None:
     """Wait until the stored status of an account says this."""
-    settings = office.settings()
-    vault = open_vault("", settings.key_path)
-    async with await Database.open(settings.database_url, vault) as database:
+    async with await office.database() as database:
         repository = AccountRepository(database)
 
         async def is_so() -> bool:

@@ -101,11 +101,12 @@ class SandboxOffice:
 
     async def add_account(self, account: SipAccount, employee: Person) -> SipAccount:
         """Store a SIP account and assign it to an employee."""
-        async with await self._database() as database:
+        async with await self.database() as database:
             assigned = msgspec.structs.replace(account, user_id=TelegramUserId(employee.user_id))
             return await AccountRepository(database).add(assigned, OPERATOR)
 
-    async def _database(self) -> Database:
+    async def database(self) -> Database:
+        """Open the office's database, beside a running service or before it."""
         settings = self.settings()
         return await Database.open(settings.database_url, open_vault("", settings.key_path))
 
@@ -115,7 +116,7 @@ class SandboxOffice:
         telegram = TelegramSettings(api_id=API_ID, api_hash=API_HASH, server=server)
         phone = self.calling_account.phone
         async with (
-            await self._database() as database,
+            await self.database() as database,
             SignIn(telegram, SessionStore(database)) as sign_in,
         ):
             await sign_in.request_code(f"+{phone}")
