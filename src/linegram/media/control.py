@@ -158,9 +158,14 @@ class MediaSilent(msgspec.Struct, frozen=True, tag=True):
 
 
 class HostBeat(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """The host lives. Lateness of its ticks is of the last second; CPU time and memory are of its process."""
+    """The host lives.
+
+    Lateness of its ticks is of the last second; CPU time and memory are of its process;
+    `playout_target_ms` is the longest delay that a jitter buffer now thinks its network needs.
+    """
 
     calls: int
+    playout_target_ms: float
     late_ms_p50: float
     late_ms_p99: float
     late_ms_max: float

@@ -65,6 +65,11 @@ class Exchange:
         """A voice leg is connecting: its signalling should not wait for the next tick."""
         return any(call.voice is not None and call.voice.is_connecting for call in self._calls.values())
 
+    def playout_target_ms(self, now: float) -> float:
+        """The longest delay that a jitter buffer aims at; zero without PBX legs."""
+        legs = (leg for call in self._calls.values() for leg in call.pbx_legs.values())
+        return max((leg.playout_target_ms(now) for leg in legs), default=0.0)
+
     def obey(self, command: HostCommand, now: float) -> None:
         """Carry out one command."""
         match command:

@@ -147,6 +147,7 @@ class MediaHost:
         late = self._clock.take_lateness()
         return HostBeat(
             calls=self._exchange.call_count,
+            playout_target_ms=self._exchange.playout_target_ms(time.monotonic()),
             late_ms_p50=late.p50_ms,
             late_ms_p99=late.p99_ms,
             late_ms_max=late.max_ms,

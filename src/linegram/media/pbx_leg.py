@@ -52,6 +52,10 @@ class PbxLeg:
         """The codec we send, empty before the leg is connected."""
         return self._stream.codec_name if self._stream is not None else ""
 
+    def playout_target_ms(self, now: float) -> float:
+        """The delay that the jitter buffer aims at; zero before the leg is connected."""
+        return self._stream.statistics(now).playout_target_ms if self._stream is not None else 0.0
+
     def connect(self, remote: RemoteMedia, now: float) -> None:
         """Follow an agreement; the stream goes on when only its address or direction changed."""
         if not _is_literal(remote.ip):
