@@ -211,9 +211,9 @@ class HandPhone:
         request = functions.phone.RequestCallRequest(user, self._exchange.g_a_hash, self.protocol)
         return _peer((await self.client(request)).phone_call)
 
-    async def confirms(self, peer: Any) -> None:
-        """Wait until the other side has accepted, and confirm."""
-        accepted = await self.sees(types.PhoneCallAccepted)
+    async def confirms(self, peer: Any, accepted: Any = None) -> None:
+        """Wait until the other side has accepted, unless that was seen already, and confirm."""
+        accepted = accepted or await self.sees(types.PhoneCallAccepted)
         assert isinstance(self._exchange, CallerExchange)
         self.key = self._exchange.agree(accepted.g_b)
         await self.client(

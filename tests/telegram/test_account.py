@@ -167,6 +167,18 @@ async def test_a_lost_connection_is_told_and_comes_back_with_what_was_missed(
     await heard.until(lambda: heard.texts[-1].text == "while you were away" or None)
 
 
+async def test_a_client_that_gave_up_is_connected_anew_and_can_call(
+    office: Office, account: CallingAccount, heard: Heard
+) -> None:
+    await account.client.disconnect()
+    await heard.until(lambda: heard.states[-1] is AccountState.DISCONNECTED or None)
+    await heard.until(lambda: heard.states[-1] is AccountState.CONNECTED or None)
+    account.phone.request(LegId("leg-1"), office.anna_id)
+    await heard.event(PhoneCallOpened, LegId("leg-1"))
+    office.writes(office.anna, "back again")
+    await heard.until(lambda: heard.texts[-1].text == "back again" or None)
+
+
 @pytest.mark.parametrize("is_connection_lost", [False, True])
 async def test_a_session_ended_from_outside_is_told(
     office: Office, account: CallingAccount, heard: Heard, is_connection_lost: bool

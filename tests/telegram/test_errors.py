@@ -7,6 +7,7 @@ import pytest
 from telethon.errors import rpc_message_to_error
 from telethon.errors.rpcbaseerrors import AuthKeyError, RPCError
 
+from linegram.errors import RemoteProtocolError
 from linegram.outcomes import EndReason
 from linegram.telegram.errors import REFUSALS, error_name, is_answer_lost, refusal_of, wait_of
 from linegram.telegram.phone_events import Refusal
@@ -69,6 +70,10 @@ def test_an_unknown_406_keeps_its_own_name() -> None:
 @pytest.mark.parametrize("error", [ConnectionError("gone"), TimeoutError(), OSError(101, "unreachable")])
 def test_a_broken_connection_is_telegram_unreachable(error: Exception) -> None:
     assert refusal_of(error).reason is EndReason.TELEGRAM_UNREACHABLE
+
+
+def test_a_group_that_is_not_safe_is_a_failed_key_exchange() -> None:
+    assert refusal_of(RemoteProtocolError("the modulus is not a safe prime")).reason is EndReason.KEY_MISMATCH
 
 
 def test_an_exception_of_another_kind_is_our_own_fault() -> None:

@@ -423,6 +423,81 @@ async def test_the_call_of_a_request_whose_answer_was_lost_is_discarded_as_soon_
         await all_calls_over(office)
 
 
+async def test_a_refusal_that_overtakes_the_answer_to_the_request_is_not_lost(
+    office: Office, account: CallingAccount, heard: Heard
+) -> None:
+    office.telegram.faults.delay("phone.requestCall", 0.5)
+    async with office.at_device(office.anna) as device:
+        anna = HandPhone(device)
+        account.phone.request(LEG, office.anna_id)
+        requested = await anna.sees(types.PhoneCallRequested)
+        await anna.hangs_up(types.InputPhoneCall(requested.id, requested.access_hash), DECLINE)
+        assert (await heard.end(LEG)).reason is EndReason.BUSY
+
+
+async def test_an_answer_that_overtakes_the_answer_to_the_request_is_taken(
+    office: Office, account: CallingAccount, heard: Heard
+) -> None:
+    office.telegram.faults.delay("phone.requestCall", 1.0)
+    async with office.at_device(office.anna) as device:
+        anna = HandPhone(device)
+        account.phone.request(LEG, office.anna_id)
+        await anna.answers(await anna.rings())
+        answered = await heard.event(PhoneAnswered, LEG)
+        assert anna.key is not None
+        assert answered.parameters.key == anna.key.key
+        kinds = [type(event) for event in heard.phone]
+        assert kinds == [PhoneCallOpened, PhoneRinging, PhoneAnswered]
+
+
+async def test_an_acceptance_whose_connection_broke_still_leads_to_a_talk(
+    office: Office, account: CallingAccount, heard: Heard
+) -> None:
+    async with office.at_device(office.anna) as device:
+        anna = HandPhone(device)
+        peer = await anna.calls(await device.peer(office.caller))
+        arrived = await heard.event(PhoneCallArrived)
+        office.telegram.faults.drop_connection("phone.acceptCall")
+        account.phone.accept(arrived.leg_id)
+        accepted = await anna.sees(types.PhoneCallAccepted)
+        await account.client.get_me()
+        await anna.confirms(peer, accepted)
+        answered = await heard.event(PhoneAnswered, arrived.leg_id)
+        assert anna.key is not None
+        assert answered.parameters.key == anna.key.key
+
+
+async def test_a_confirmation_that_is_never_answered_ends_on_both_sides(office: Office, heard: Heard) -> None:
+    office.telegram.settings.call_timeouts.connect_ms = 400
+    office.telegram.faults.lose_answer("phone.confirmCall")
+    account = office.account()
+    await account.start()
+    office.writes(office.anna, "hello")
+    await heard.until(lambda: heard.texts or None)
+    async with office.at_device(office.anna) as device:
+        anna = HandPhone(device)
+        account.phone.request(LEG, office.anna_id)
+        await anna.answers(await anna.rings())
+        assert (await heard.end(LEG)).reason is EndReason.TELEGRAM_UNREACHABLE
+        await anna.sees(types.PhoneCallDiscarded)
+    await account.stop()
+
+
+async def test_a_hang_up_whose_news_was_lost_shows_at_the_next_signal(
+    office: Office, account: CallingAccount, heard: Heard
+) -> None:
+    async with office.at_device(office.anna) as device:
+        anna = HandPhone(device)
+        account.phone.request(LEG, office.anna_id)
+        peer = await anna.rings()
+        await anna.answers(peer)
+        await heard.event(PhoneAnswered, LEG)
+        office.telegram.faults.lose_answer("push.UpdatePhoneCall", user_id=office.caller.user_id)
+        await anna.hangs_up(peer, HANG_UP)
+        account.phone.signal(LEG, b"are you there?")
+        assert (await heard.end(LEG)).reason is EndReason.COMPLETED
+
+
 async def test_a_lost_discard_is_sent_again(office: Office, account: CallingAccount, heard: Heard) -> None:
     async with office.at_device(office.anna) as device:
         anna = HandPhone(device)

@@ -391,7 +391,7 @@ ILLEGAL: dict[State, set[str]] = {
         "CallAsked", "PeerReached", "PeerAccepted", "CallEstablished", "KeyRejected", "StepRefused",
         "CallTaken", "PeerDiscarded", "SignalArrived",
     } | INCOMING_ONLY,
-    State.ENDED: {"RequestGranted", "RequestRefusedOnce"},
+    State.ENDED: {"CallOffered", "RequestGranted", "RequestRefusedOnce"},
 }  # fmt: skip
 
 

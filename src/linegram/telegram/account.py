@@ -137,7 +137,8 @@ class CallingAccount:
         """Connect with the stored session and get ready for calls.
 
         Raises RefusedError if nobody has signed in or Telegram has ended the
-        session, UnavailableError if Telegram does not answer.
+        session, UnavailableError if Telegram does not answer, RemoteProtocolError
+        if the stored session cannot be read or Telegram proposes unsafe keys.
         """
         stored = await self._store.load()
         if stored is None:

@@ -11,6 +11,7 @@ from typing import Final
 from telethon.errors import rpcerrorlist
 from telethon.errors.rpcbaseerrors import RPCError
 
+from linegram.errors import RemoteProtocolError
 from linegram.outcomes import EndReason
 from linegram.telegram.phone_events import Refusal
 
@@ -60,6 +61,8 @@ def refusal_of(error: BaseException) -> Refusal:
         return REFUSALS.get(error_name(error), Refusal(EndReason.TELEGRAM_REFUSED))
     if isinstance(error, OSError | TimeoutError):
         return Refusal(EndReason.TELEGRAM_UNREACHABLE)
+    if isinstance(error, RemoteProtocolError):
+        return Refusal(EndReason.KEY_MISMATCH)
     return Refusal(EndReason.INTERNAL_ERROR)
 
 

@@ -41,6 +41,7 @@ log = structlog.get_logger()
 _ASKING: Final = (State.REQUESTING, State.ABANDONED)
 _LATE_ANSWER_S: Final = 300.0
 _REMEMBERED_CALLS: Final = 512
+_UNCLAIMED_CALLS: Final = 64
 _LOST_CALL_RINGS_S: Final = 120.0
 
 
@@ -222,7 +223,7 @@ class CallingAccountPhone:
                 self._feed(leg, event)
         elif not is_signal and isinstance(update.phone_call, types.PhoneCallRequested):
             self._arrive(update.phone_call)
-        elif not self._adopt(update) and self._is_asking():
+        elif not self._adopt(update) and self._is_asking() and len(self._unclaimed) < _UNCLAIMED_CALLS:
             self._unclaimed.setdefault(phone_call_id, []).append(update)
 
     def _adopt(self, update: Any) -> bool:
