@@ -3,9 +3,11 @@
 import asyncio
 import os
 import signal
+import wave
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -197,3 +199,18 @@ async def test_the_callee_may_keep_his_ringing_to_himself(pair: Pair) -> None:
     await call.wait_for(CallStage.TALKING)
     await ring.hang_up()
     await call.wait_until_over()
+
+
+async def test_a_wav_file_of_another_rate_is_said(pair: Pair, tmp_path: Path) -> None:
+    tone = (np.sin(np.arange(16_000) * 2 * np.pi * ANNAS_TONE_HZ / 8_000) * 9_000).astype("<i2")
+    with wave.open(str(tmp_path / "tone.wav"), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8_000)
+        file.writeframes(tone.tobytes())
+    call = await pair.anna.dial(pair.office.boris)
+    await (await pair.boris.wait_for_ring()).answer()
+    await call.wait_for(CallStage.TALKING)
+    await pair.anna.voice.play_wav(tmp_path / "tone.wav")
+    await pair.boris.voice.wait_until_hears(ANNAS_TONE_HZ)
+    await call.hang_up()

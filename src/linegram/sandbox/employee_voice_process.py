@@ -2,17 +2,20 @@
 
 import asyncio
 import itertools
+import os
 import sys
+import wave
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linegram.errors import UnavailableError
+from linegram.errors import RefusedError, UnavailableError
 from linegram.sandbox.employee_voice_messages import (
     Answered,
     Asked,
@@ -72,9 +75,14 @@ class VoiceProcess:
             *("-m", "linegram.sandbox.employee_voice", str(self.rate_hz)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
         self._reading = asyncio.create_task(self._read(), name="employee voice")
-        await self._wait_until(lambda: self.protocol is not None, START_S)
+        try:
+            await self._wait_until(lambda: self.protocol is not None, START_S)
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(
@@ -164,6 +172,15 @@ class VoiceProcess:
     async def play(self, samples: NDArray[np.int16]) -> float:
         """Say samples once; returns the monotonic time at which their first frame was said."""
         return (await self.ask(PlayPcm(samples.astype("<i2").tobytes()))).times_s[0]
+
+    async def play_wav(self, path: Path) -> float:
+        """Say a mono 16-bit WAV file once, at whatever rate it is; returns as `play` does."""
+        with wave.open(str(path)) as file:
+            if (file.getnchannels(), file.getsampwidth()) != (1, 2):
+                raise RefusedError(f"{path.name} is not mono with 16 bits")
+            rate_hz, samples = file.getframerate(), np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        at = np.arange(0, len(samples), rate_hz / self.rate_hz)
+        return await self.play(np.interp(at, np.arange(len(samples)), samples).astype(np.int16))
 
     async def heard(self) -> Heard:
         """Return everything heard in the present call, or in the last one."""
