@@ -13,6 +13,7 @@ import typer
 
 from linegram.cli import accounts
 from linegram.cli.sentences import SentenceGroup
+from linegram.cli.serve import serve
 
 app = typer.Typer(
     cls=SentenceGroup,
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # a local variable may be a password
 )
 app.add_typer(accounts.app, name="accounts")
+app.command()(serve)
 
 
 def _print_version(is_wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
