@@ -10,7 +10,7 @@ from linegram.calls.ports import CallRecord
 from linegram.hub import Hub, running_hub
 from linegram.link.accounts import RegistrationState
 from linegram.link.carrier import MemoryLink
-from linegram.office.account import SipAccount
+from linegram.office.account import AccountStatus, SipAccount
 from linegram.sandbox.employee import Employee
 from linegram.sandbox.employee_phone import EmployeePhone
 from linegram.sandbox.mtproto.asker import CallTimeouts
@@ -45,8 +45,23 @@ class Line:
         await self.anna.send(self.office.calling_account, number)
         return mark
 
+    async def status(self) -> AccountStatus:
+        """Return what the PBX last said to the account."""
+        async with await self.office.database() as database:
+            statuses = await AccountRepository(database).statuses()
+            return next(status for status in statuses if status.account_id == self.account.account_id)
+
+    async def finished_record(self) -> CallRecord:
+        """Return the record of Anna's last call once it is written: a dead PBX is given up after 32 s."""
+
+        async def is_empty() -> bool:
+            return not len(self.hub.runner.desk)
+
+        await until(is_empty, 45)
+        return await self.last_record()
+
     async def last_record(self) -> CallRecord:
-        """Return the record of Anna's last call, once the desk is empty."""
+        """Return the record of Anna's last call."""
         async with await self.office.database() as database:
             return (await DatabaseJournal(database).calls_of(TelegramUserId(self.anna.person.user_id)))[0]
 
@@ -89,9 +104,10 @@ async def running_line(
     number: str = "1001",
     sections: dict[str, dict[str, Any]] | None = None,
     timeouts: CallTimeouts | None = None,
+    awaited: RegistrationState = RegistrationState.ONLINE,
     **account: Any,
 ) -> AsyncIterator[Line]:
-    """Run a service with one account at a PBX and Anna's phone; returns when the account is registered.
+    """Run a service with one account at a PBX and Anna's phone; wait for the account's `awaited` state.
 
     `sections` are settings of the service, `timeouts` of Telegram, `account` of the SIP account.
     """
@@ -102,12 +118,11 @@ async def running_line(
         stored = await office.add_account(
             SipAccount(
                 login=number,
-                password=f"pw-{number}",
                 server=pbx.address,
                 port=pbx.sip_port,
                 owner_id=OWNER,
                 name="Desk",
-                **account,
+                **{"password": f"pw-{number}", **account},
             ),
             person,
         )
@@ -117,7 +132,7 @@ async def running_line(
         hub = await stack.enter_async_context(running_hub(settings, link))
         anna = await stack.enter_async_context(Employee(office.telegram, person))
         phone = await stack.enter_async_context(EmployeePhone(anna))
-        await wait_for_state(office, stored, RegistrationState.ONLINE)
+        await wait_for_state(office, stored, awaited)
         yield Line(
             pbx=pbx,
             office=office,

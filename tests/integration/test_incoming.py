@@ -14,7 +14,7 @@ from tests.peers.asterisk import Asterisk
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 PBX_HZ = 700
-BUSY, NO_USER_RESPONSE, REJECTED = "17", "18", "21"
+BUSY, NO_ANSWER, REJECTED = "17", "19", "21"
 """Q.850 causes, as Asterisk reports what SIP status it got."""
 
 
@@ -97,13 +97,6 @@ async def test_privacy_that_blocks_the_call_is_explained(line: Line) -> None:
     await assert_missed(line, EndReason.PRIVACY_BLOCKED, "Privacy and Security", mark)
 
 
-async def test_a_flood_limit_of_telegram_is_passed_on_with_its_time(line: Line) -> None:
-    mark = line.anna.mark()
-    line.office.telegram.faults.flood("phone.requestCall", 37)
-    await line.pbx.call_and_play(line.number, PBX_HZ)
-    await assert_missed(line, EndReason.FLOOD_LIMITED, "try again in 37 s", mark)
-
-
 async def test_without_the_bot_the_card_is_plain_text(line: Line) -> None:
     mark = line.anna.mark()
     line.office.bot_api.faults.silence("answerinlinequery")
@@ -128,7 +121,7 @@ async def test_nobody_answers_in_telegrams_ring_time(
         ringing = await line.phone.wait_for_ring()
         ended = await ami.wait_for("Hangup", Uniqueid=channel)
         await ringing.wait_until_over()
-        assert ended["Cause"] == NO_USER_RESPONSE
+        assert ended["Cause"] == NO_ANSWER
         await assert_missed(line, EndReason.NO_ANSWER, "No answer.", 0)
 
 
@@ -143,5 +136,15 @@ async def test_no_device_of_the_employee_is_online(
         line.phone.is_reporting_rings = False
         channel = await line.pbx.call_and_play(line.number, PBX_HZ)
         ended = await ami.wait_for("Hangup", Uniqueid=channel)
-        assert ended["Cause"] == NO_USER_RESPONSE
+        assert ended["Cause"] == NO_ANSWER
         await assert_missed(line, EndReason.EMPLOYEE_OFFLINE, "could be reached", 0)
+
+
+async def test_a_flood_limit_of_telegram_is_passed_on_with_its_time(
+    asterisk22: Asterisk, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("flood")
+    async with running_line(asterisk22, folder, number="1007") as line:
+        line.office.telegram.faults.flood("phone.requestCall", 37)
+        await line.pbx.call_and_play(line.number, PBX_HZ)
+        await assert_missed(line, EndReason.FLOOD_LIMITED, "try again in 37 s", 0)
