@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from linegram.sip.digest import Credentials, DigestSession
 from linegram.sip.flow import Flow, TransportName
-from linegram.sip.headers import NameAddress
+from linegram.sip.headers import Headers, NameAddress
 from linegram.sip.message import Response
 from linegram.sip.uri import SipUri
 from linegram.units import AccountId
@@ -109,6 +109,17 @@ class Account:
             self._public_place = None
             self._target_index = (self._target_index + 1) % len(self.targets)
         return self._target_index == 0
+
+    def add_routes(self, headers: Headers) -> None:
+        """Route a request outside dialogs through the outbound proxy, if there is one (RFC 3261 8.1.2)."""
+        config = self.config
+        if not config.outbound_proxy_host:
+            return
+        parameters: list[tuple[str, str | None]] = [("lr", None)]
+        if config.transport is not TransportName.UDP:
+            parameters.insert(0, ("transport", config.transport.value))
+        uri = SipUri("sip", None, config.outbound_proxy_host, config.outbound_proxy_port, tuple(parameters))
+        headers.add("Route", str(NameAddress("", uri)))
 
     def contact_uri(self) -> SipUri:
         """The URI under which the PBX reaches this account: the public place once it is known."""

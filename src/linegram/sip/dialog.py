@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
-from linegram.errors import LocalProtocolError
+from linegram.errors import LocalProtocolError, RemoteProtocolError
 from linegram.sip.flow import Flow, TransportName, is_address, is_unreachable_from
 from linegram.sip.headers import CSeq, Headers, NameAddress
 from linegram.sip.message import Request, Response
@@ -172,7 +172,7 @@ class Dialog:
         """
         try:
             return cls._restore(exported)
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, RemoteProtocolError) as error:
             raise LocalProtocolError("not an exported dialog") from error
 
     @classmethod

@@ -199,6 +199,7 @@ class InviteClient:
     def _make_invite(self, target: SipUri, sdp: bytes) -> Request:
         account = self._account
         headers = Headers()
+        account.add_routes(headers)
         headers.add("Max-Forwards", "70")
         headers.add("From", str(account.address_of_record.with_tag(self._context.new_token())))
         headers.add("To", str(NameAddress("", target.without_parameters())))

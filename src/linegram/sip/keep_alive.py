@@ -99,6 +99,7 @@ class KeepAlives:
     def _make_options(self, account: Account) -> Request:
         address = account.address_of_record
         headers = Headers()
+        account.add_routes(headers)
         headers.add("Max-Forwards", "70")
         headers.add("From", str(address.with_tag(self._context.new_token())))
         headers.add("To", f"<sip:{host_text(account.domain)}>")

@@ -230,6 +230,7 @@ class Registration:
         account = self._account
         address = account.address_of_record
         headers = Headers()
+        account.add_routes(headers)
         headers.add("Max-Forwards", "70")
         headers.add("From", str(address.with_tag(self._from_tag)))
         headers.add("To", str(address))
@@ -250,11 +251,14 @@ class Registration:
         self._account.learn_public_place(response)
         self._retry_after_s = read_seconds(response.headers.get("Retry-After"))
         happening = classify(response.status)
+        status = response.status, response.reason
         if happening is Happening.GRANTED:
             self._read_granted(response)
+            if self._sent_uri is not None and not self._granted_s:
+                happening, status = Happening.FAILED, (response.status, "the binding was not kept")
         elif happening is Happening.TOO_BRIEF and not self._lengthen(response):
             happening = Happening.FAILED
-        self._finish(happening, now, (response.status, response.reason))
+        self._finish(happening, now, status)
 
     def _read_granted(self, response: Response) -> None:
         self._bound_uri = self._sent_uri

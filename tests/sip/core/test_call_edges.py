@@ -1,13 +1,17 @@
 """A scripted peer plays the hard cases by hand: forks, late offers, crossings, glare, wrong requests."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from linegram.errors import LocalProtocolError
+from linegram.sip.dialog import Dialog
 from linegram.sip.events import (
     CallAnswered,
     CallConfirmed,
     CallEnded,
+    CallHandle,
     EndCause,
     InfoReceived,
     InviteReceived,
@@ -444,6 +448,61 @@ def test_a_refusal_is_repeated_until_it_is_acknowledged() -> None:
     scene.send(scene.request("ACK", to_tag=tag, branch=invite.via.branch))
     scene.network.run(20)
     assert len(scene.peer.responses(486)) == count
+
+
+def test_requests_inside_the_early_dialog_are_answered() -> None:
+    scene = Scripted()
+    handle, _ = scene.called()
+    scene.alice.endpoint.ring(handle, scene.now)
+    scene.network.run(0.1)
+    tag = scene.peer.responses(180)[0].to.tag or ""
+    for cseq, (method, status) in enumerate(
+        [("INFO", 200), ("OPTIONS", 200), ("UPDATE", 405), ("INVITE", 500)], start=2
+    ):
+        body = b"5" if method == "INFO" else b""
+        scene.send(scene.request(method, cseq=cseq, to_tag=tag, body=body))
+        last = [m for m in scene.peer.received if isinstance(m, Response) and m.cseq.method == method][-1]
+        assert last.status == status
+    scene.send(scene.request("INFO", cseq=1, to_tag=tag, branch="z9hG4bKold"))
+    assert len(scene.peer.responses(500)) == 2
+    assert scene.alice.only(InfoReceived).handle == handle
+    assert not scene.alice.has(CallEnded)
+
+
+def test_commands_that_cross_the_end_of_a_call_do_nothing_and_wrong_ones_are_told() -> None:
+    scene = Scripted()
+    handle, _ = scene.called()
+    endpoint = scene.alice.endpoint
+    with pytest.raises(LocalProtocolError):
+        endpoint.info(handle, "application/dtmf", b"1", now=scene.now)
+    with pytest.raises(LocalProtocolError):
+        endpoint.reject(handle, 200, now=scene.now)
+    endpoint.reject(handle, 486, now=scene.now)
+    endpoint.answer(handle, ANSWER, scene.now)
+    endpoint.hang_up(handle, scene.now)
+    assert endpoint.export_dialog(handle) is None
+    with pytest.raises(LocalProtocolError):
+        endpoint.hang_up(CallHandle(99), scene.now)
+    with pytest.raises(LocalProtocolError):
+        endpoint.invite(AccountId(99), "1", sdp=OFFER, now=scene.now)
+
+
+def test_a_dialog_survives_json_and_anything_else_is_refused() -> None:
+    scene = Scripted()
+    handle, _ = scene.talking()
+    exported = scene.alice.endpoint.export_dialog(handle)
+    assert exported is not None
+    assert Dialog.restore(json.loads(json.dumps(exported))).key == Dialog.restore(exported).key
+    for wrong in ({}, {**exported, "route_set": "x"}, {**exported, "transport": "pigeon"}):
+        with pytest.raises(LocalProtocolError):
+            Dialog.restore(wrong)
+
+
+def test_a_call_through_a_server_without_address_ends_at_once() -> None:
+    scene = Scripted()
+    scene.alice.put(replace(quiet_account("dave", BOB), account_id=AccountId(4), server_host="nowhere"))
+    handle = scene.alice.endpoint.invite(AccountId(4), "1", sdp=OFFER, now=scene.now)
+    assert scene.alice.ended(handle).cause is EndCause.UNREACHABLE
 
 
 def test_a_call_that_nobody_decides_on_is_refused_in_the_end() -> None:

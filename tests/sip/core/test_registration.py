@@ -155,6 +155,66 @@ def test_retry_after_of_a_503_is_kept() -> None:
     assert len(registrar.seen) == 2
 
 
+def test_a_registrar_that_keeps_nothing_is_not_hammered() -> None:
+    network, node, registrar = make()
+    registrar.max_expires_s = 0
+    registrar.lists_first = ("<sip:u1@10.9.9.9>;expires=50",)
+    node.put(account(), PBX)
+
+    def forget(message: object, peer: ScriptedNode) -> None:
+        assert isinstance(message, Request)
+        registrar.seen.append(message)
+        peer.reply(message, 200, headers=(("Contact", f"<{message.contacts[0].uri}>;expires=0"),))
+
+    registrar.node.script = forget
+    network.run(60)
+    assert node.registration().state is RegistrationState.RETRYING
+    assert node.registration().reason == "the binding was not kept"
+    assert len(registrar.seen) < 10
+
+
+def test_an_outbound_proxy_gets_the_requests_and_stands_in_their_route() -> None:
+    network, node, registrar = make()
+    node.put(account(server_host="pbx.example", outbound_proxy_host=PBX[0]), PBX)
+    network.run(1)
+    assert node.registration().state is RegistrationState.REGISTERED
+    assert str(registrar.seen[0].uri) == "sip:pbx.example"
+    assert registrar.seen[0].headers.get_all("Route") == ["<sip:10.0.0.9;lr>"]
+
+
+def test_stopping_removes_every_binding() -> None:
+    network, node, registrar = make(accounts=200)
+    for number in range(1, 201):
+        node.put(account(number), PBX)
+    network.run(5)
+    node.endpoint.stop(network.now)
+    network.run(3)
+    assert node.endpoint.is_idle
+    assert all(not bound for bound in registrar.bindings.values())
+
+
+def test_the_same_settings_again_change_nothing_and_a_person_may_renew() -> None:
+    network, node, registrar = make()
+    node.put(account(), PBX)
+    network.run(1)
+    node.put(account(), PBX)
+    network.run(1)
+    assert len(registrar.seen) == 2
+    node.endpoint.renew_registration(AccountId(1), network.now)
+    network.run(1)
+    assert len(registrar.seen) == 3
+
+
+def test_a_server_that_moves_is_found_when_its_old_address_is_dead() -> None:
+    network, node, _ = make()
+    node.put(account(server_host="pbx.example"), ("10.0.0.8", 5060))
+    network.run(33)
+    assert node.registration().state is RegistrationState.RETRYING
+    node.names["1"] = (PBX,)
+    network.run(60)
+    assert node.registration().state is RegistrationState.REGISTERED
+
+
 def test_the_next_address_of_a_server_is_tried_when_the_first_is_dead() -> None:
     network, node, registrar = make()
     node.put(account(server_host="pbx.example"), ("10.0.0.8", 5060), PBX)

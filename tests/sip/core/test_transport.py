@@ -1,6 +1,7 @@
 """The asyncio shell over loopback UDP and TCP: two transports call each other for real."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from linegram.sip.events import (
 )
 from linegram.sip.flow import TransportName
 from linegram.sip.transport.resolver import AddressResolver
+from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
 from linegram.units import AccountId
 from tests.sip.core.party import LIMIT_S, NoResolver, Party, party
 
@@ -140,6 +142,70 @@ async def test_garbage_is_ignored_on_both_transports() -> None:
             lambda endpoint, now: endpoint.invite(AccountId(1), "bob", sdp=OFFER, now=now)
         )
         assert (await bob.wait_for(InviteReceived)).sdp == OFFER
+
+
+async def test_an_address_in_use_is_an_error() -> None:
+    async with party() as alice:
+        taken = TransportSettings("127.0.0.1", alice.transport.address[1])
+        with pytest.raises(OSError, match="in use"):
+            await SipTransport.open(taken, alice.take)
+
+
+async def test_a_socket_on_every_address_names_the_one_that_the_server_sees() -> None:
+    async with party("0.0.0.0") as alice, party() as bob:
+        alice.transport.put_account(config_towards(bob, "alice", TransportName.UDP))
+        bob.transport.put_account(
+            replace(config_towards(alice, "bob", TransportName.UDP), server_host="127.0.0.1")
+        )
+        await wait_for_target(alice)
+        await wait_for_target(bob)
+        alice.transport.perform(
+            lambda endpoint, now: endpoint.invite(AccountId(1), "bob", sdp=OFFER, now=now)
+        )
+        invite = await bob.wait_for(InviteReceived)
+        assert alice.transport.endpoint.local_host(AccountId(1)) == "127.0.0.1"
+        bob.transport.perform(lambda endpoint, now: endpoint.reject(invite.handle, 486, now=now))
+        assert (await alice.wait_for(CallEnded)).status == 486
+
+
+async def test_two_accounts_share_one_connection_and_survive_its_loss() -> None:
+    connections: list[asyncio.StreamWriter] = []
+    requests: list[bytes] = []
+    seen = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(writer)
+        while data := await reader.read(65_536):
+            requests.append(data)
+            if data.count(b"REGISTER sip:"):
+                seen.set()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with party() as alice:
+        for number in (1, 2):
+            alice.transport.put_account(
+                AccountConfig(
+                    AccountId(number),
+                    "127.0.0.1",
+                    f"u{number}",
+                    "pw",
+                    server_port=port,
+                    transport=TransportName.TCP,
+                )
+            )
+        async with asyncio.timeout(LIMIT_S):
+            while b"".join(requests).count(b"REGISTER sip:") < 2:
+                seen.clear()
+                await seen.wait()
+        assert len(connections) == 1
+        connections[0].transport.abort()
+        for _ in range(2):
+            changed = await alice.wait_for_state(RegistrationState.RETRYING)
+            assert changed.reason == "transport"
+    server.close()
+    for writer in connections:
+        writer.close()
 
 
 async def test_a_tcp_ping_is_answered() -> None:
