@@ -6,12 +6,12 @@ import pytest
 
 from linegram.sandbox.world import TelegramRefusalError
 from linegram.sandbox.world.calls import CallProtocol, CallState, Dialled, PhoneCall
-from linegram.sandbox.world.events import SessionKey
+from linegram.sandbox.world.events import DeviceKey
 from linegram.sandbox.world.people import Audience, PrivacyRule
 from tests.sandbox.conftest import Cast
 
 TODAY = CallProtocol(65, 92, ("8.0.0", "9.0.0", "12.0.0", "13.0.0"))
-CALLERS_DEVICE, FIRST_DEVICE, SECOND_DEVICE = SessionKey(1), SessionKey(2), SessionKey(3)
+CALLERS_DEVICE, FIRST_DEVICE, SECOND_DEVICE = DeviceKey(1), DeviceKey(2), DeviceKey(3)
 
 
 def ring(cast: Cast, *, random_id: int = 1, protocol: CallProtocol = TODAY) -> PhoneCall:
@@ -23,12 +23,12 @@ def ring(cast: Cast, *, random_id: int = 1, protocol: CallProtocol = TODAY) -> P
 def accept(cast: Cast, call: PhoneCall, *, protocol: CallProtocol = TODAY) -> None:
     """Let Anna pick up on her first device."""
     anna_id = cast.anna.user_id
-    cast.world.calls.accept(call, anna_id, session=FIRST_DEVICE, g_b=bytes(256), protocol=protocol)
+    cast.world.calls.accept(call, anna_id, device=FIRST_DEVICE, g_b=bytes(256), protocol=protocol)
 
 
 def end(cast: Cast, call: PhoneCall) -> None:
     """Let the calling account hang up."""
-    cast.world.calls.discard(call, cast.caller.user_id, session=CALLERS_DEVICE, reason="hangup", duration_s=0)
+    cast.world.calls.discard(call, cast.caller.user_id, device=CALLERS_DEVICE, reason="hangup", duration_s=0)
 
 
 @pytest.mark.parametrize("audience", [Audience.NOBODY, Audience.CONTACTS])
@@ -122,9 +122,7 @@ def test_a_second_device_cannot_accept_too(cast: Cast) -> None:
     call = ring(cast)
     accept(cast, call)
     with pytest.raises(TelegramRefusalError, match="400 CALL_ALREADY_ACCEPTED"):
-        cast.world.calls.accept(
-            call, cast.anna.user_id, session=SECOND_DEVICE, g_b=bytes(256), protocol=TODAY
-        )
+        cast.world.calls.accept(call, cast.anna.user_id, device=SECOND_DEVICE, g_b=bytes(256), protocol=TODAY)
 
 
 def test_a_call_that_is_over_cannot_be_received_accepted_or_confirmed(cast: Cast) -> None:
@@ -164,7 +162,7 @@ def test_the_parties_cannot_swap_their_parts(cast: Cast) -> None:
     with pytest.raises(TelegramRefusalError, match="400 CALL_PEER_INVALID"):
         cast.world.calls.receive(call, cast.caller.user_id)
     with pytest.raises(TelegramRefusalError, match="400 CALL_PEER_INVALID"):
-        cast.world.calls.accept(call, cast.caller.user_id, session=CALLERS_DEVICE, g_b=b"", protocol=TODAY)
+        cast.world.calls.accept(call, cast.caller.user_id, device=CALLERS_DEVICE, g_b=b"", protocol=TODAY)
     with pytest.raises(TelegramRefusalError, match="400 CALL_PEER_INVALID"):
         cast.world.calls.confirm(call, cast.caller.user_id, g_a=b"", key_fingerprint=0)
     accept(cast, call)

@@ -10,7 +10,7 @@ from linegram.sandbox.mtproto.keys import Device, KeyRing
 from linegram.sandbox.mtproto.passwords import Passwords
 from linegram.sandbox.mtproto.view import View
 from linegram.sandbox.world import TelegramRefusalError, World
-from linegram.sandbox.world.events import SessionKey
+from linegram.sandbox.world.events import DeviceKey
 from linegram.sandbox.world.people import Person
 from linegram.sandbox.world.refusals import bad_request
 
@@ -65,9 +65,9 @@ class Asker:
         return self.host.world
 
     @property
-    def session(self) -> SessionKey:
+    def device_key(self) -> DeviceKey:
         """The world's name for the device."""
-        return self.device.session
+        return self.device.key
 
     @property
     def user_id(self) -> int:

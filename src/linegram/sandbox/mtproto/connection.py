@@ -2,7 +2,7 @@
 
 import asyncio
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from random import Random
 from typing import Any, Protocol
 
@@ -197,11 +197,9 @@ class Connection:
         if self._envelopes is not None:
             self._send_packet(self._envelopes.seal(body, is_answer=is_answer))
 
-    def push(self, updates: Any) -> None:
-        """Send updates that nobody asked for."""
-        if self.wants_updates:
+    def push(self, updates: Any, *, delay_s: float = 0.0) -> None:
+        """Send updates that nobody asked for; those that come during a delay overtake them."""
+        if delay_s:
+            asyncio.get_running_loop().call_later(delay_s, self.push, updates)
+        elif self.wants_updates:
             self._send(bytes(updates), is_answer=False)
-
-    def push_later(self, updates: Any, delay_s: float, schedule: Callable[..., object]) -> None:
-        """Send updates late: those that come meanwhile overtake them."""
-        schedule(delay_s, self.push, updates)

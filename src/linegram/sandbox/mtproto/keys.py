@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from telethon.crypto import AuthKey
 from telethon.tl import TLObject
 
-from linegram.sandbox.world.events import SessionKey
+from linegram.sandbox.world.events import DeviceKey
 
 
 class ServerKey:
@@ -51,9 +51,9 @@ class Device:
     is_call_silent: bool = False
 
     @property
-    def session(self) -> SessionKey:
+    def key(self) -> DeviceKey:
         """Return the world's name for this device: the key id, as TL's signed long."""
-        return SessionKey(struct.unpack("<q", struct.pack("<Q", self.auth_key.key_id))[0])
+        return DeviceKey(struct.unpack("<q", struct.pack("<Q", self.auth_key.key_id))[0])
 
 
 class KeyRing:
@@ -71,7 +71,7 @@ class KeyRing:
         return self._devices.get(key_id)
 
     def forget(self, device: Device) -> None:
-        """Drop a key: its owner signed out, or the session was terminated."""
+        """Drop a key: its owner signed out, or the device was terminated."""
         self._devices.pop(device.auth_key.key_id, None)
 
     def of_user(self, user_id: int) -> list[Device]:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from random import Random
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from telethon.tl import types
 
@@ -18,7 +18,7 @@ from linegram.sandbox.mtproto.passwords import Passwords
 from linegram.sandbox.mtproto.view import View, moment
 from linegram.sandbox.world import World
 from linegram.sandbox.world.calls import CallState
-from linegram.sandbox.world.events import FeedItem, PhoneCallChanged, SessionKey
+from linegram.sandbox.world.events import DeviceKey, FeedItem, PhoneCallChanged
 
 
 class SandboxTelegram:
@@ -158,32 +158,28 @@ class SandboxTelegram:
 
     # ---- updates
 
-    def _connections_of(self, device: Device) -> list[Connection]:
-        return [connection for connection in self._connections if connection.device is device]
-
     def _tell(self, device: Device, item: FeedItem) -> None:
-        """Carry a feed item to a device, unless it caused the event itself."""
-        if device.user_id is None or not item.is_for(device.session) or _is_unwanted_ring(device, item):
+        """Carry a feed item to a device that is connected, unless it caused the event itself."""
+        connections = [connection for connection in self._connections if connection.device is device]
+        if device.user_id is None or not connections:
+            return
+        if not item.is_for(device.key) or _is_unwanted_ring(device, item):
             return
         view = View(self.world, device.user_id)
         update = view.update(item)
-        if update is not None:
-            self._push(device, update, view.updates([update]))
-
-    def _push(self, device: Device, update: Any, updates: Any) -> None:
+        if update is None:
+            return
         fault = self.faults.take(f"push.{type(update).__name__}", device.user_id, update)
         if fault is not None and fault.is_answer_lost:
             return
-        for connection in self._connections_of(device):
-            if fault is not None and fault.delay_s:
-                connection.push_later(updates, fault.delay_s, asyncio.get_running_loop().call_later)
-            else:
-                connection.push(updates)
+        delay_s = fault.delay_s if fault is not None else 0.0
+        for connection in connections:
+            connection.push(view.updates([update]), delay_s=delay_s)
 
-    def _push_login_token(self, session: SessionKey) -> None:
+    def _push_login_token(self, device_key: DeviceKey) -> None:
         update = types.UpdateShort(types.UpdateLoginToken(), moment(self.world.clock()))
         for connection in self._connections:
-            if connection.device is not None and connection.device.session == session:
+            if connection.device is not None and connection.device.key == device_key:
                 connection.push(update)
 
 

@@ -9,7 +9,7 @@ from enum import Enum
 from random import Random
 
 from linegram.sandbox.world.chats import Chats, Origin
-from linegram.sandbox.world.events import Feed, PhoneCallChanged, PhoneSignalled, SessionKey
+from linegram.sandbox.world.events import DeviceKey, Feed, PhoneCallChanged, PhoneSignalled
 from linegram.sandbox.world.messages import Content, PhoneCallNote
 from linegram.sandbox.world.people import People, Person
 from linegram.sandbox.world.refusals import TelegramRefusalError, bad_request, forbidden
@@ -50,7 +50,7 @@ class Relay:
 class Dialled:
     """What a caller's device sends along to start a call."""
 
-    session: SessionKey
+    device: DeviceKey
     random_id: int
     g_a_hash: bytes
     protocol: CallProtocol
@@ -64,7 +64,7 @@ class PhoneCall:
     phone_call_id: int
     caller_id: int
     callee_id: int
-    caller_session: SessionKey
+    caller_device: DeviceKey
     access_hashes: dict[int, int]
     date_s: int
     is_video: bool
@@ -72,7 +72,7 @@ class PhoneCall:
     protocols: dict[int, CallProtocol]
     peer_tag: bytes
     state: CallState = CallState.WAITING
-    callee_session: SessionKey | None = None
+    callee_device: DeviceKey | None = None
     receive_date_s: int | None = None
     start_date_s: int | None = None
     g_b: bytes = b""
@@ -87,9 +87,9 @@ class PhoneCall:
         """Return the other party."""
         return self.callee_id if user_id == self.caller_id else self.caller_id
 
-    def session_of(self, user_id: int) -> SessionKey | None:
+    def device_of(self, user_id: int) -> DeviceKey | None:
         """Return the device that this party talks on; None while all of the callee's ring."""
-        return self.caller_session if user_id == self.caller_id else self.callee_session
+        return self.caller_device if user_id == self.caller_id else self.callee_device
 
 
 class Calls:
@@ -145,7 +145,7 @@ class Calls:
             self._random.getrandbits(62),
             caller_id,
             callee_id,
-            dialled.session,
+            dialled.device,
             {caller_id: self._random.getrandbits(62), callee_id: self._random.getrandbits(62)},
             int(self._clock()),
             dialled.is_video,
@@ -183,7 +183,7 @@ class Calls:
         self._tell(call, call.caller_id)
 
     def accept(
-        self, call: PhoneCall, user_id: int, *, session: SessionKey, g_b: bytes, protocol: CallProtocol
+        self, call: PhoneCall, user_id: int, *, device: DeviceKey, g_b: bytes, protocol: CallProtocol
     ) -> None:
         """Answer on one device (phone.acceptCall); the others stop ringing."""
         if user_id != call.callee_id:
@@ -195,9 +195,9 @@ class Calls:
         call.agreed = _agree(call.protocols[call.caller_id], protocol)
         call.protocols[user_id] = protocol
         call.g_b = g_b
-        call.callee_session = session
+        call.callee_device = device
         call.state = CallState.ACCEPTED
-        self._feed_of(user_id).publish(PhoneCallChanged(call, is_elsewhere=True), except_session=session)
+        self._feed_of(user_id).publish(PhoneCallChanged(call, is_elsewhere=True), except_device=device)
         self._tell(call, call.caller_id)
 
     def confirm(self, call: PhoneCall, user_id: int, *, g_a: bytes, key_fingerprint: int) -> None:
@@ -224,14 +224,14 @@ class Calls:
         if call.state is CallState.DISCARDED:
             raise bad_request("CALL_PEER_INVALID")
         other = call.other(user_id)
-        session = call.session_of(other)
-        if session is not None:
-            self._feed_of(other).publish(PhoneSignalled(call.phone_call_id, body), only_session=session)
+        device = call.device_of(other)
+        if device is not None:
+            self._feed_of(other).publish(PhoneSignalled(call.phone_call_id, body), only_device=device)
 
     # ---- ending
 
     def discard(
-        self, call: PhoneCall, user_id: int, *, session: SessionKey, reason: str, duration_s: int
+        self, call: PhoneCall, user_id: int, *, device: DeviceKey, reason: str, duration_s: int
     ) -> None:
         """End a call for everybody (phone.discardCall); ending it again changes nothing."""
         if call.state is CallState.DISCARDED:
@@ -241,19 +241,19 @@ class Calls:
         call.reason = reason
         call.duration_s = max(duration_s, 0) if was_active else None
         for party in (call.caller_id, call.callee_id):
-            self._tell(call, party, except_session=session if party == user_id else None)
+            self._tell(call, party, except_device=device if party == user_id else None)
         self._leave_note(call)
 
     def _leave_note(self, call: PhoneCall) -> None:
         note = PhoneCallNote(call.phone_call_id, call.reason, call.duration_s)
         self._chats.send(call.caller_id, call.callee_id, Content(), origin=Origin(note=note))
 
-    def _tell(self, call: PhoneCall, user_id: int, *, except_session: SessionKey | None = None) -> None:
-        session = call.session_of(user_id)
-        if session is not None and session == except_session:
+    def _tell(self, call: PhoneCall, user_id: int, *, except_device: DeviceKey | None = None) -> None:
+        device = call.device_of(user_id)
+        if device is not None and device == except_device:
             return
         self._feed_of(user_id).publish(
-            PhoneCallChanged(call), except_session=except_session, only_session=session
+            PhoneCallChanged(call), except_device=except_device, only_device=device
         )
 
     def _refuse_if_over(self, call: PhoneCall) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from linegram.sandbox.world.events import Feed, MessageArrived, MessageEdited, MessagesDeleted, SessionKey
+from linegram.sandbox.world.events import DeviceKey, Feed, MessageArrived, MessageEdited, MessagesDeleted
 from linegram.sandbox.world.messages import Content, InlineKeyboard, InlineMessageId, Message, Note
 from linegram.sandbox.world.people import People, Person
 from linegram.sandbox.world.refusals import TelegramRefusalError, bad_request, forbidden
@@ -58,7 +58,7 @@ class Chats:
         content: Content,
         *,
         origin: Origin = NO_ORIGIN,
-        session: SessionKey | None = None,
+        device: DeviceKey | None = None,
     ) -> Message:
         """Put a message into the chat of two people and tell both; refuses what Telegram refuses."""
         sender, receiver = self._people.get(sender_id), self._people.get(receiver_id)
@@ -81,7 +81,7 @@ class Chats:
             note=origin.note,
         )
         self._store(message)
-        self._announce(message, session)
+        self._announce(message, device)
         return message
 
     def _check_may_write(self, sender: Person, receiver: Person) -> None:
@@ -115,18 +115,18 @@ class Chats:
             self._by_inline_id[message.inline_id] = message
         self._written.add((message.sender_id, message.receiver_id))
 
-    def _announce(self, message: Message, session: SessionKey | None) -> None:
+    def _announce(self, message: Message, device: DeviceKey | None) -> None:
         for user_id in message.ids:
             self._people.meet(user_id, message.other(user_id))
             if message.via_bot_id is not None:
                 self._people.meet(user_id, message.via_bot_id)
-        self._tell(message, MessageArrived(message), session)
+        self._tell(message, MessageArrived(message), device)
 
     def _tell(
-        self, message: Message, event: MessageArrived | MessageEdited, session: SessionKey | None
+        self, message: Message, event: MessageArrived | MessageEdited, device: DeviceKey | None
     ) -> None:
         for user_id in message.ids:
-            self._feed_of(user_id).publish(event, except_session=session)
+            self._feed_of(user_id).publish(event, except_device=device)
 
     def _take_id(self, user_id: int) -> int:
         self._next_ids[user_id] = self._next_ids.get(user_id, 0) + 1
@@ -166,7 +166,7 @@ class Chats:
     # ---- changing
 
     def edit(
-        self, editor_id: int, message_id: int, content: Content, *, session: SessionKey | None = None
+        self, editor_id: int, message_id: int, content: Content, *, device: DeviceKey | None = None
     ) -> Message:
         """Give one's own message a new content."""
         message = self.find(editor_id, message_id)
@@ -176,19 +176,19 @@ class Chats:
             raise forbidden("INLINE_BOT_REQUIRED")
         if self._people.get(editor_id).bot is None and self._clock() - message.date_s > USER_EDIT_WINDOW_S:
             raise bad_request("MESSAGE_EDIT_TIME_EXPIRED")
-        return self._replace(message, content, session)
+        return self._replace(message, content, device)
 
     def edit_inline(self, bot_id: int, inline_id: InlineMessageId, content: Content) -> Message:
         """Let a bot give a message that was sent via it a new content."""
         return self._replace(self.find_inline(bot_id, inline_id), content, None)
 
-    def _replace(self, message: Message, content: Content, session: SessionKey | None) -> Message:
+    def _replace(self, message: Message, content: Content, device: DeviceKey | None) -> Message:
         _check_content(content)
         if content == message.content:
             raise bad_request("MESSAGE_NOT_MODIFIED")
         message.content = content
         message.edit_date_s = int(self._clock())
-        self._tell(message, MessageEdited(message), session)
+        self._tell(message, MessageEdited(message), device)
         return message
 
     def delete(
@@ -197,7 +197,7 @@ class Chats:
         message_ids: list[int],
         *,
         for_both: bool = True,
-        session: SessionKey | None = None,
+        device: DeviceKey | None = None,
     ) -> int:
         """Delete messages by the deleter's own ids, unknown ones ignored; returns how many went."""
         box = self._boxes.get(deleter_id, {})
@@ -210,7 +210,7 @@ class Chats:
             if message.inline_id is not None and for_both:
                 self._by_inline_id.pop(message.inline_id, None)
         for user_id, ids in removed.items():
-            self._feed_of(user_id).publish(MessagesDeleted(tuple(ids)), except_session=session)
+            self._feed_of(user_id).publish(MessagesDeleted(tuple(ids)), except_device=device)
         return len(gone)
 
 

@@ -9,7 +9,7 @@ from linegram.sandbox.world.messages import InlineMessageId, Message
 if TYPE_CHECKING:
     from linegram.sandbox.world.calls import PhoneCall
 
-SessionKey = NewType("SessionKey", int)
+DeviceKey = NewType("DeviceKey", int)
 """Names one signed-in device (its MTProto authorization key); the world only compares it."""
 
 
@@ -127,14 +127,14 @@ class FeedItem:
     event: Event
     pts: int
     pts_count: int
-    except_session: SessionKey | None
-    only_session: SessionKey | None
+    except_device: DeviceKey | None
+    only_device: DeviceKey | None
 
-    def is_for(self, session: SessionKey) -> bool:
+    def is_for(self, device: DeviceKey) -> bool:
         """Return whether this device shall be told."""
-        if self.only_session is not None:
-            return session == self.only_session
-        return session != self.except_session
+        if self.only_device is not None:
+            return device == self.only_device
+        return device != self.except_device
 
 
 class Feed:
@@ -151,15 +151,13 @@ class Feed:
         self,
         event: Event,
         *,
-        except_session: SessionKey | None = None,
-        only_session: SessionKey | None = None,
+        except_device: DeviceKey | None = None,
+        only_device: DeviceKey | None = None,
     ) -> FeedItem:
         """Append an event and tell the listeners; events of calls pass by and are not kept."""
         count = _pts_count(event)
         self.pts += count
-        item = FeedItem(
-            self._next_number, event, self.pts if count else 0, count, except_session, only_session
-        )
+        item = FeedItem(self._next_number, event, self.pts if count else 0, count, except_device, only_device)
         if not isinstance(event, PassingEvent):
             self._next_number += 1
             self._items.append(item)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from linegram.sandbox.world.chats import NO_ORIGIN, Chats, Origin, check_markup
-from linegram.sandbox.world.events import Feed, InlineQueryAsked, InlineResultChosen, SessionKey
+from linegram.sandbox.world.events import DeviceKey, Feed, InlineQueryAsked, InlineResultChosen
 from linegram.sandbox.world.messages import Content, InlineKeyboard, InlineMessageId, Message
 from linegram.sandbox.world.pending import Pending
 from linegram.sandbox.world.people import People
@@ -131,7 +131,7 @@ class Inline:
         result_id: str,
         *,
         origin: Origin = NO_ORIGIN,
-        session: SessionKey | None = None,
+        device: DeviceKey | None = None,
     ) -> Message:
         """Send one of the offered results; the bot with feedback hears of it."""
         asked = self._queries.get(query_id)
@@ -148,7 +148,7 @@ class Inline:
             origin=Origin(
                 origin.reply_to_id, via_bot_id=asked.bot_id, inline_id=inline_id, random_id=origin.random_id
             ),
-            session=session,
+            device=device,
         )
         self._report_choice(asked, sender_id, result_id, inline_id)
         return message

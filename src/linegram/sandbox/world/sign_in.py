@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from linegram.sandbox.world.events import SessionKey
+from linegram.sandbox.world.events import DeviceKey
 from linegram.sandbox.world.people import People, Person
 from linegram.sandbox.world.refusals import bad_request
 
@@ -27,7 +27,7 @@ class LoginToken:
     """What a QR code shows; `accepted_by` is set once somebody scanned it."""
 
     token: bytes
-    session: SessionKey
+    device: DeviceKey
     expires_at_s: float
     accepted_by: int | None = None
 
@@ -41,7 +41,7 @@ class SignIn:
         self._random = random
         self._codes: dict[str, LoginCode] = {}
         self._tokens: dict[bytes, LoginToken] = {}
-        self.on_token_accepted: Callable[[SessionKey], None] = lambda _session: None
+        self.on_token_accepted: Callable[[DeviceKey], None] = lambda _session: None
 
     def send_code(self, phone: str) -> LoginCode:
         """Make a code for a phone number."""
@@ -80,14 +80,14 @@ class SignIn:
             raise bad_request("FIRSTNAME_INVALID")
         return self._people.add_person(first_name, last_name=last_name, phone=sent.phone)
 
-    def export_token(self, session: SessionKey) -> LoginToken:
+    def export_token(self, device: DeviceKey) -> LoginToken:
         """Return the device's login token: the one just accepted, else a fresh one."""
         for token in self._tokens.values():
-            if token.session == session and token.accepted_by is not None:
+            if token.device == device and token.accepted_by is not None:
                 del self._tokens[token.token]
                 return token
         expires_at_s = self._clock() + TOKEN_LIFETIME_S
-        fresh = LoginToken(self._random.randbytes(32), session, expires_at_s)
+        fresh = LoginToken(self._random.randbytes(32), device, expires_at_s)
         self._tokens[fresh.token] = fresh
         return fresh
 
@@ -101,4 +101,4 @@ class SignIn:
         if self._clock() > shown.expires_at_s:
             raise bad_request("AUTH_TOKEN_EXPIRED")
         shown.accepted_by = accepter_id
-        self.on_token_accepted(shown.session)
+        self.on_token_accepted(shown.device)

@@ -60,7 +60,7 @@ def _get_password(asker: Asker, _request: Any) -> Any:
 
 
 def _export_login_token(asker: Asker, _request: Any) -> Any:
-    token = asker.world.sign_in.export_token(asker.session)
+    token = asker.world.sign_in.export_token(asker.device_key)
     if token.accepted_by is None:
         return types.auth.LoginToken(moment(token.expires_at_s), token.token)
     return types.auth.LoginTokenSuccess(_let_in(asker, asker.world.people.get(token.accepted_by)))

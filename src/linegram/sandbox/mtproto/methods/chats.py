@@ -34,7 +34,7 @@ def _origin(request: Any) -> Origin:
 
 def _send(asker: Asker, person: Person, content: Content, request: Any) -> Any:
     message = asker.world.chats.send(
-        asker.user_id, person.user_id, content, origin=_origin(request), session=asker.session
+        asker.user_id, person.user_id, content, origin=_origin(request), device=asker.device_key
     )
     return sent_updates(asker, message, request.random_id)
 
@@ -62,7 +62,7 @@ def _start_bot(asker: Asker, request: Any) -> Any:
     content = Content(text, entities=())
     origin = Origin(random_id=request.random_id)
     message = asker.world.chats.send(
-        asker.user_only(), bot.user_id, content, origin=origin, session=asker.session
+        asker.user_only(), bot.user_id, content, origin=origin, device=asker.device_key
     )
     return sent_updates(asker, message, request.random_id)
 
@@ -71,7 +71,7 @@ def _edit_message(asker: Asker, request: Any) -> Any:
     asker.peer(request.peer)
     old = asker.world.chats.find(asker.user_id, request.id)
     content = edited_content(old.content, request)
-    asker.world.chats.edit(asker.user_id, request.id, content, session=asker.session)
+    asker.world.chats.edit(asker.user_id, request.id, content, device=asker.device_key)
     view = asker.view()
     return view.updates([view.update(asker.world.feed_of(asker.user_id).last(1)[0])])
 
@@ -88,7 +88,7 @@ def _delete_messages(asker: Asker, request: Any) -> Any:
     feed = asker.world.feed_of(asker.user_id)
     before = feed.pts
     asker.world.chats.delete(
-        asker.user_id, list(request.id), for_both=bool(request.revoke), session=asker.session
+        asker.user_id, list(request.id), for_both=bool(request.revoke), device=asker.device_key
     )
     return types.messages.AffectedMessages(feed.pts, feed.pts - before)
 
@@ -154,7 +154,7 @@ def _share_peers(asker: Asker, request: Any) -> Any:
     picked = tuple(asker.peer(peer).user_id for peer in request.requested_peers)
     note = UsersSharedNote(button.request_id, picked)
     asker.world.chats.send(
-        asker.user_id, bot.user_id, Content(), origin=Origin(note=note), session=asker.session
+        asker.user_id, bot.user_id, Content(), origin=Origin(note=note), device=asker.device_key
     )
     view = asker.view()
     return view.updates([view.update(asker.world.feed_of(asker.user_id).last(1)[0])])

@@ -69,7 +69,7 @@ def _send_result(asker: Asker, request: Any) -> Any:
         request.query_id,
         request.id,
         origin=Origin(reply_to_id=reply_id(request), random_id=request.random_id),
-        session=asker.session,
+        device=asker.device_key,
     )
     return sent_updates(asker, message, request.random_id)
 

@@ -34,7 +34,7 @@ def _answer(asker: Asker, call: PhoneCall) -> Any:
 def _request(asker: Asker, request: Any) -> Any:
     callee = asker.named_user(request.user_id)
     dialled = Dialled(
-        asker.session,
+        asker.device_key,
         request.random_id,
         request.g_a_hash,
         protocol_from_tl(request.protocol),
@@ -51,7 +51,7 @@ def _received(asker: Asker, request: Any) -> bool:
 def _accept(asker: Asker, request: Any) -> Any:
     call = _named_call(asker, request.peer)
     protocol = protocol_from_tl(request.protocol)
-    asker.world.calls.accept(call, asker.user_id, session=asker.session, g_b=request.g_b, protocol=protocol)
+    asker.world.calls.accept(call, asker.user_id, device=asker.device_key, g_b=request.g_b, protocol=protocol)
     return _answer(asker, call)
 
 
@@ -70,7 +70,7 @@ def _discard(asker: Asker, request: Any) -> Any:
     call = _named_call(asker, request.peer)
     reason = reason_name(request.reason)
     asker.world.calls.discard(
-        call, asker.user_id, session=asker.session, reason=reason, duration_s=request.duration
+        call, asker.user_id, device=asker.device_key, reason=reason, duration_s=request.duration
     )
     view = asker.view()
     return view.updates([types.UpdatePhoneCall(view.call(PhoneCallChanged(call)))])

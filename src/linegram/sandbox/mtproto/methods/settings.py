@@ -106,7 +106,7 @@ def _change_authorization(asker: Asker, request: Any) -> Any:
     """
     devices = [asker.device] if request.hash == 0 else asker.host.key_ring.of_user(asker.user_id)
     for device in devices:
-        if request.hash in (0, device.session) and request.call_requests_disabled is not None:
+        if request.hash in (0, device.key) and request.call_requests_disabled is not None:
             device.is_call_silent = bool(request.call_requests_disabled)
             return True
     raise bad_request("HASH_INVALID")
@@ -118,7 +118,7 @@ def _get_authorizations(asker: Asker, _request: Any) -> Any:
         180,
         [
             types.Authorization(
-                0 if device is asker.device else device.session,
+                0 if device is asker.device else device.key,
                 *("sandbox", "", "", 0, "Linegram", "", now, now, "127.0.0.1", "", ""),
                 current=device is asker.device,
                 call_requests_disabled=device.is_call_silent,
