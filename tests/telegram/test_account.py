@@ -48,6 +48,13 @@ async def test_a_telegram_that_is_away_at_the_start_is_unavailable(
     await account.stop()
 
 
+async def test_a_refusal_at_the_start_is_named(office: Office, heard: Heard) -> None:
+    office.telegram.faults.refuse("messages.getDhConfig", 420, "FLOOD_WAIT_30")
+    with pytest.raises(UnavailableError, match="refused the start: FLOOD_WAIT"):
+        await office.account().start()
+    assert heard.states == []
+
+
 async def test_before_the_start_there_is_nothing_to_use(office: Office) -> None:
     account = office.account()
     for name in ("client", "phone", "user_id"):
@@ -62,6 +69,30 @@ async def test_the_timers_come_from_the_servers_config(office: Office) -> None:
     account = office.account()
     await account.start()
     assert account.phone._timeouts == CallTimeouts(receive_s=1.5, ring_s=45.0, connect_s=7.0)
+    await account.stop()
+
+
+@pytest.mark.parametrize(("username", "mention"), [("office_calls", "@office_calls"), ("", "Office calls")])
+async def test_people_find_the_account_by_username_or_name(
+    office: Office, username: str, mention: str
+) -> None:
+    office.caller.username = username
+    account = office.account()
+    await account.start()
+    assert await account.mention() == mention
+    await account.stop()
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+async def test_who_wrote_before_the_first_start_is_known_if_telegram_lists_the_chats(
+    office: Office, is_refused: bool
+) -> None:
+    office.writes(office.anna, "long ago")
+    if is_refused:
+        office.telegram.faults.flood("messages.getDialogs", 30)
+    account = office.account()
+    await account.start()
+    assert account.has_seen(office.anna_id) or is_refused
     await account.stop()
 
 

@@ -55,6 +55,7 @@ def test_a_flood_wait_says_for_how_long() -> None:
     error = telethon_error(420, "FLOOD_WAIT_17")
     assert refusal_of(error) == Refusal(EndReason.FLOOD_LIMITED, retry_after_s=17)
     assert wait_of(error) == 17
+    assert error_name(error) == "FLOOD_WAIT_n"
 
 
 def test_a_flood_without_seconds_waits_at_least_one() -> None:

@@ -575,6 +575,33 @@ async def test_stopping_ends_all_calls(office: Office, account: CallingAccount, 
         assert (await heard.end(OTHER_LEG)).reason is EndReason.CANCELLED
 
 
+async def test_many_calls_leave_nothing_in_memory(
+    office: Office, account: CallingAccount, heard: Heard
+) -> None:
+    async with office.at_device(office.anna) as device:
+        anna = HandPhone(device)
+        for number in range(12):
+            leg_id = LegId(f"leg-{number}")
+            account.phone.request(leg_id, office.anna_id)
+            peer = await anna.rings()
+            if number % 3 == 0:
+                await anna.hangs_up(peer, DECLINE)
+            elif number % 3 == 1:
+                account.phone.end(leg_id, DiscardReason.MISSED)
+            else:
+                await anna.answers(peer)
+                await heard.event(PhoneAnswered, leg_id)
+                await anna.hangs_up(peer, HANG_UP)
+            await heard.end(leg_id)
+        await all_calls_over(office)
+    phone = account.phone
+    await asyncio.gather(*phone._tasks, *phone._discards._tasks)
+    assert not phone._legs
+    assert not phone._by_phone_call_id
+    assert not phone._unclaimed
+    assert not phone._lost_until
+
+
 async def test_commands_for_unknown_legs_change_nothing(account: CallingAccount, heard: Heard) -> None:
     account.phone.end(LegId("nobody"), DiscardReason.HANG_UP)
     account.phone.accept(LegId("nobody"))

@@ -17,7 +17,6 @@ from telethon.tl.functions import PingRequest
 from telethon.tl.functions.account import ChangeAuthorizationSettingsRequest, GetAuthorizationsRequest
 from telethon.tl.functions.help import GetConfigRequest
 from telethon.tl.functions.updates import GetStateRequest
-from telethon.tl.functions.users import GetUsersRequest
 from telethon.utils import get_display_name
 
 from linegram.calls.ports import PhoneSink
@@ -100,6 +99,7 @@ class CallingAccount:
         self._client: TelegramClient | None = None
         self._phone: CallingAccountPhone | None = None
         self._user_id: TelegramUserId | None = None
+        self._mention = ""
 
     @property
     def client(self) -> TelegramClient:
@@ -124,8 +124,7 @@ class CallingAccount:
 
     async def mention(self) -> str:
         """Return how people find this account: its username, else its name."""
-        me = await ask(self.client, GetUsersRequest([types.InputUserSelf()]))
-        return f"@{me[0].username}" if me[0].username else get_display_name(me[0])
+        return self._mention
 
     def has_seen(self, user_id: TelegramUserId) -> bool:
         """Say whether this account has the right to address a person, and so to call him."""
@@ -155,6 +154,9 @@ class CallingAccount:
         except (OSError, TimeoutError) as error:
             await self._disconnect(client)
             raise UnavailableError("Telegram does not answer.") from error
+        except RPCError as error:
+            await self._disconnect(client)
+            raise UnavailableError(f"Telegram refused the start: {error_name(error)}.") from error
         except BaseException:
             await self._disconnect(client)
             raise
@@ -193,6 +195,7 @@ class CallingAccount:
         if me is None:
             raise RefusedError("Telegram has ended the session of the calling account. Run `linegram init`.")
         self._user_id = TelegramUserId(me.id)
+        self._mention = f"@{me.username}" if me.username else get_display_name(me)
 
     async def _call_timeouts(self, client: TelegramClient) -> CallTimeouts:
         config = await ask(client, GetConfigRequest())
@@ -204,7 +207,11 @@ class CallingAccount:
 
     async def _learn_chats(self, client: TelegramClient) -> None:
         """Learn whom we have chats with: somebody may have written before our first start."""
-        await client.get_dialogs(limit=KNOWN_CHATS)
+        try:
+            await client.get_dialogs(limit=KNOWN_CHATS)
+        except RPCError as error:
+            # Those who write again, or are in the stored session, can be called all the same.
+            log.warning("chats_not_read", error=error_name(error))
 
     async def _disconnect(self, client: TelegramClient) -> None:
         with suppress(OSError):

@@ -39,11 +39,12 @@ REFUSALS: Final[Mapping[str, Refusal]] = MappingProxyType(
 
 _NAMES: Final[Mapping[type[RPCError], str]] = MappingProxyType(
     {error_type: name for name, error_type in rpcerrorlist.rpc_errors_dict.items()}
+    | {error_type: name.replace(r"(\d+)", "n") for name, error_type in rpcerrorlist.rpc_errors_re}
 )
 
 
 def error_name(error: RPCError) -> str:
-    """Return Telegram's own name of an error.
+    """Return Telegram's own name of an error; a number in it, as in FLOOD_WAIT_30, is told as n.
 
     Telethon keeps it only in the class of errors that it knows. Others arrive
     as the base class of their code with the name as text: an unknown 406 looks

@@ -126,9 +126,7 @@ TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Row]] = MappingProxyType(
         (State.ABANDONED, on.RequestRefusedOnce): Row(State.ENDED),
         (State.ABANDONED, on.RequestRefused): Row(State.ENDED),
         **_deaf(State.ABANDONED, on.EndAsked, on.DeadlinePassed, on.SignalAsked),
-        **_deaf(
-            State.ENDED, on.CallAsked, on.RequestRefused, on.PeerReached, on.PeerAccepted
-        ),
+        **_deaf(State.ENDED, on.CallAsked, on.RequestRefused, on.PeerReached, on.PeerAccepted),
         **_deaf(
             State.ENDED, on.CallEstablished, on.KeyRejected, on.StepRefused, on.CallTaken, on.PeerDiscarded
         ),
