@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from linegram.sip.account import AccountConfig
 from linegram.sip.endpoint import SipEndpoint
@@ -28,11 +30,18 @@ from tests.sip.core.party import LIMIT_S, Party, party
 
 TRANSPORTS = [TransportName.UDP, TransportName.TCP]
 
-pytestmark = [
-    pytest.mark.peer("asterisk22"),
-    pytest.mark.asyncio(loop_scope="session"),
-    pytest.mark.xdist_group("sip-asterisk"),
+VERSIONS = [
+    pytest.param("asterisk22", marks=pytest.mark.peer("asterisk22")),
+    pytest.param("asterisk16", marks=pytest.mark.peer("asterisk16")),
 ]
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("sip-asterisk")]
+
+
+@pytest_asyncio.fixture(params=VERSIONS, scope="module", loop_scope="module")
+async def pbx(request: pytest.FixtureRequest) -> AsyncIterator[Asterisk]:
+    async with Asterisk(request.param) as running:
+        yield running
 
 
 def config_of(
@@ -84,20 +93,20 @@ def call(who: Party, number: str) -> CallHandle:
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_an_account_registers_and_leaves(asterisk22: Asterisk, transport: TransportName) -> None:
+async def test_an_account_registers_and_leaves(pbx: Asterisk, transport: TransportName) -> None:
     async with party() as us:
-        await registered(us, asterisk22, "1002", transport)
-        assert "1002" in await asterisk22.cli("pjsip show contacts")
+        await registered(us, pbx, "1002", transport)
+        assert "1002" in await pbx.cli("pjsip show contacts")
         us.events.clear()
         us.transport.drop_account(AccountId(1))
         gone = await us.wait_for(RegistrationChanged)
         assert gone.state is RegistrationState.UNREGISTERED
-        assert "sip:1002@" not in await asterisk22.cli("pjsip show contacts")
+        assert "sip:1002@" not in await pbx.cli("pjsip show contacts")
 
 
-async def test_a_wrong_password_is_refused_with_its_code(asterisk22: Asterisk) -> None:
+async def test_a_wrong_password_is_refused_with_its_code(pbx: Asterisk) -> None:
     async with party() as us:
-        config = config_of(asterisk22, "1003")
+        config = config_of(pbx, "1003")
         us.transport.put_account(
             AccountConfig(
                 config.account_id, config.server_host, "1003", "wrong", server_port=config.server_port
@@ -108,11 +117,9 @@ async def test_a_wrong_password_is_refused_with_its_code(asterisk22: Asterisk) -
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_a_call_to_the_echo_is_answered_and_hung_up(
-    asterisk22: Asterisk, transport: TransportName
-) -> None:
+async def test_a_call_to_the_echo_is_answered_and_hung_up(pbx: Asterisk, transport: TransportName) -> None:
     async with party() as us:
-        await registered(us, asterisk22, "1001", transport)
+        await registered(us, pbx, "1001", transport)
         handle = call(us, "600")
         answered = await us.wait_for(CallAnswered)
         assert b"m=audio" in answered.sdp
@@ -121,53 +128,53 @@ async def test_a_call_to_the_echo_is_answered_and_hung_up(
         )
         us.transport.perform(lambda endpoint, now: endpoint.hang_up(handle, now))
         assert (await us.wait_for(CallEnded)).cause is EndCause.LOCAL_BYE
-        await asterisk22.wait_for_no_channels()
+        await pbx.wait_for_no_channels()
 
 
-async def test_ringing_early_media_and_answer_come_in_order(asterisk22: Asterisk) -> None:
+async def test_ringing_early_media_and_answer_come_in_order(pbx: Asterisk) -> None:
     async with party() as us:
-        await registered(us, asterisk22, "1001")
+        await registered(us, pbx, "1001")
         handle = call(us, "613")
         await us.wait_for(CallAnswered)
         progress = [event for event in us.events if isinstance(event, ProgressReceived)]
         assert [event.status for event in progress] == [180, 183]
         assert b"m=audio" in progress[1].sdp
         us.transport.perform(lambda endpoint, now: endpoint.hang_up(handle, now))
-        await asterisk22.wait_for_no_channels()
+        await pbx.wait_for_no_channels()
 
 
 @pytest.mark.parametrize(("number", "status"), [("605", 486), ("606", 503), ("615", 403), ("616", 404)])
-async def test_a_refusal_carries_its_status(asterisk22: Asterisk, number: str, status: int) -> None:
+async def test_a_refusal_carries_its_status(pbx: Asterisk, number: str, status: int) -> None:
     async with party() as us:
-        await registered(us, asterisk22, "1001")
+        await registered(us, pbx, "1001")
         call(us, number)
         ended = await us.wait_for(CallEnded)
         assert (ended.cause, ended.status) == (EndCause.REMOTE_REJECT, status)
 
 
-async def test_a_redirection_is_reported(asterisk22: Asterisk) -> None:
+async def test_a_redirection_is_reported(pbx: Asterisk) -> None:
     async with party() as us:
-        await registered(us, asterisk22, "1001")
+        await registered(us, pbx, "1001")
         call(us, "614")
         ended = await us.wait_for(CallEnded)
         assert ended.status == 302
         assert "600@" in ended.contacts[0]
 
 
-async def test_a_ringing_call_is_cancelled(asterisk22: Asterisk) -> None:
+async def test_a_ringing_call_is_cancelled(pbx: Asterisk) -> None:
     async with party() as us:
-        await registered(us, asterisk22, "1001")
+        await registered(us, pbx, "1001")
         handle = call(us, "607")
         await us.wait_for(ProgressReceived)
         us.transport.perform(lambda endpoint, now: endpoint.hang_up(handle, now))
         ended = await us.wait_for(CallEnded)
         assert (ended.cause, ended.status) == (EndCause.LOCAL_CANCEL, 487)
-        await asterisk22.wait_for_no_channels()
+        await pbx.wait_for_no_channels()
 
 
-async def test_the_pbx_hangs_up(asterisk22: Asterisk) -> None:
+async def test_the_pbx_hangs_up(pbx: Asterisk) -> None:
     async with party() as us:
-        await registered(us, asterisk22, "1001")
+        await registered(us, pbx, "1001")
         call(us, "608")
         ended = await us.wait_for(CallEnded)
         assert ended.cause is EndCause.REMOTE_BYE
@@ -175,45 +182,45 @@ async def test_the_pbx_hangs_up(asterisk22: Asterisk) -> None:
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_an_incoming_call_is_answered_and_ended_by_the_pbx(
-    asterisk22: Asterisk, transport: TransportName
+    pbx: Asterisk, transport: TransportName
 ) -> None:
     async with party() as us:
-        await registered(us, asterisk22, "1004", transport)
-        channel = await asterisk22.originate("1004", "600", "4930")
+        await registered(us, pbx, "1004", transport)
+        channel = await pbx.originate("1004", "600", "4930")
         invite = await us.wait_for(InviteReceived)
         assert invite.caller.uri.user == "4930"
         us.transport.perform(lambda endpoint, now: endpoint.ring(invite.handle, now))
         us.transport.perform(lambda endpoint, now: endpoint.answer(invite.handle, sdp(40002), now))
         await us.wait_for(CallConfirmed)
-        await until(lambda: runs_echo(asterisk22), LIMIT_S)  # a hang-up before that may get lost in the PBX
-        await asterisk22.hang_up(channel)
+        await until(lambda: runs_echo(pbx), LIMIT_S)  # a hang-up before that may get lost in the PBX
+        await pbx.hang_up(channel)
         assert (await us.wait_for(CallEnded)).cause is EndCause.REMOTE_BYE
 
 
-async def test_an_incoming_call_is_refused(asterisk22: Asterisk) -> None:
+async def test_an_incoming_call_is_refused(pbx: Asterisk) -> None:
     async with party() as us:
-        await registered(us, asterisk22, "1005")
-        await asterisk22.originate("1005", "600")
+        await registered(us, pbx, "1005")
+        await pbx.originate("1005", "600")
         invite = await us.wait_for(InviteReceived)
         us.transport.perform(lambda endpoint, now: endpoint.reject(invite.handle, 486, now=now))
         assert (await us.wait_for(CallEnded)).cause is EndCause.LOCAL_REJECT
-        await asterisk22.wait_for_no_channels()
+        await pbx.wait_for_no_channels()
 
 
-async def test_an_incoming_call_is_withdrawn_by_the_caller(asterisk22: Asterisk) -> None:
+async def test_an_incoming_call_is_withdrawn_by_the_caller(pbx: Asterisk) -> None:
     async with party() as us:
-        await registered(us, asterisk22, "1006")
-        channel = await asterisk22.originate("1006", "600")
+        await registered(us, pbx, "1006")
+        channel = await pbx.originate("1006", "600")
         invite = await us.wait_for(InviteReceived)
         us.transport.perform(lambda endpoint, now: endpoint.ring(invite.handle, now))
-        await asterisk22.hang_up(channel)
+        await pbx.hang_up(channel)
         assert (await us.wait_for(CallEnded)).cause is EndCause.REMOTE_CANCEL
 
 
-async def test_two_of_our_accounts_call_each_other_through_the_pbx(asterisk22: Asterisk) -> None:
+async def test_two_of_our_accounts_call_each_other_through_the_pbx(pbx: Asterisk) -> None:
     async with party() as us:
-        us.transport.put_account(config_of(asterisk22, "1007", number=1))
-        us.transport.put_account(config_of(asterisk22, "1008", number=2))
+        us.transport.put_account(config_of(pbx, "1007", number=1))
+        us.transport.put_account(config_of(pbx, "1008", number=2))
         async with asyncio.timeout(LIMIT_S):
             while len([e for e in us.events if isinstance(e, RegistrationChanged)]) < 2:
                 await us.next_event()
@@ -227,25 +234,26 @@ async def test_two_of_our_accounts_call_each_other_through_the_pbx(asterisk22: A
         async with asyncio.timeout(LIMIT_S):
             while len([e for e in us.events if isinstance(e, CallEnded)]) < 2:
                 await us.next_event()
-        await asterisk22.wait_for_no_channels()
+        await pbx.wait_for_no_channels()
 
 
-async def test_a_call_left_by_a_killed_process_is_ended_by_its_exported_dialog(asterisk22: Asterisk) -> None:
+async def test_a_call_left_by_a_killed_process_is_ended_by_its_exported_dialog(pbx: Asterisk) -> None:
     async with party() as dead, party() as fresh:
-        await registered(dead, asterisk22, "1009")
+        await registered(dead, pbx, "1009")
         handle = call(dead, "600")
         await dead.wait_for(CallAnswered)
         exported = dead.transport.endpoint.export_dialog(handle)
         assert exported is not None
 
         def end(endpoint: SipEndpoint, now: float) -> None:
-            endpoint.end_exported(exported, config_of(asterisk22, "1009"), now)
+            endpoint.end_exported(exported, config_of(pbx, "1009"), now)
 
         fresh.transport.perform(end)
-        await asterisk22.wait_for_no_channels()
+        await pbx.wait_for_no_channels()
 
 
 @pytest.mark.slow
+@pytest.mark.peer("asterisk22")
 async def test_a_thousand_accounts_register_on_one_socket() -> None:
     async with Asterisk("asterisk22", mass_accounts(1000)) as pbx, party() as us:
         for number in range(1000):
@@ -285,6 +293,7 @@ class Loss:
 
 
 @pytest.mark.slow
+@pytest.mark.peer("asterisk22")
 async def test_a_hundred_accounts_and_twenty_calls_are_fine_at_ten_percent_loss() -> None:
     async with Asterisk("asterisk22", mass_accounts(100)) as pbx, party() as us:
         loss = Loss(us.transport, seed=5)
@@ -310,6 +319,7 @@ async def test_a_hundred_accounts_and_twenty_calls_are_fine_at_ten_percent_loss(
 
 
 @pytest.mark.slow
+@pytest.mark.peer("asterisk22")
 async def test_a_restarted_pbx_is_found_again() -> None:
     async with Asterisk("asterisk22") as pbx, party() as us:
         await registered(us, pbx, "1001", TransportName.TCP)
