@@ -1,6 +1,7 @@
 """A running sandbox Telegram with a signed-in calling account and two employees whom it has met."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 
@@ -47,7 +48,19 @@ async def office(empty_office: Office) -> Office:
 @pytest.fixture
 async def account(office: Office) -> AsyncIterator[CallingAccount]:
     """The calling account, started, to whom both employees have written."""
-    account = office.account()
+    async with _started(office, office.account()) as account:
+        yield account
+
+
+@pytest.fixture
+async def watchful_account(office: Office) -> AsyncIterator[CallingAccount]:
+    """The same, which notices at once when Telegram does not answer."""
+    async with _started(office, office.account(ping_every_s=0.2)) as account:
+        yield account
+
+
+@asynccontextmanager
+async def _started(office: Office, account: CallingAccount) -> AsyncIterator[CallingAccount]:
     await account.start()
     office.writes(office.anna, "hello")
     office.writes(office.boris, "hello")

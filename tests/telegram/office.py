@@ -127,11 +127,9 @@ class Office:
     def boris_id(self) -> TelegramUserId:
         return TelegramUserId(self.boris.user_id)
 
-    def account(self, **settings: Any) -> CallingAccount:
-        """Return the calling account, not started; a ping every 0.2 s lets tests be short."""
-        return CallingAccount(
-            self.settings, self.store, self.heard.sinks, **({"ping_every_s": 0.2} | settings)
-        )
+    def account(self, *, ping_every_s: float = 5.0) -> CallingAccount:
+        """Return the calling account, not started."""
+        return CallingAccount(self.settings, self.store, self.heard.sinks, ping_every_s=ping_every_s)
 
     def writes(self, person: Person, text: str) -> None:
         """Let somebody write to the calling account, from a device that we do not play."""

@@ -188,7 +188,7 @@ async def test_the_session_in_the_store_is_whole_and_recent(office: Office, acco
 
 
 async def test_a_lost_connection_is_told_and_comes_back_with_what_was_missed(
-    office: Office, account: CallingAccount, heard: Heard
+    office: Office, watchful_account: CallingAccount, heard: Heard
 ) -> None:
     await office.telegram.stop()
     await heard.until(lambda: heard.states[-1] is AccountState.DISCONNECTED or None)
@@ -199,12 +199,12 @@ async def test_a_lost_connection_is_told_and_comes_back_with_what_was_missed(
 
 
 async def test_a_client_that_gave_up_is_connected_anew_and_can_call(
-    office: Office, account: CallingAccount, heard: Heard
+    office: Office, watchful_account: CallingAccount, heard: Heard
 ) -> None:
-    await account.client.disconnect()
+    await watchful_account.client.disconnect()
     await heard.until(lambda: heard.states[-1] is AccountState.DISCONNECTED or None)
     await heard.until(lambda: heard.states[-1] is AccountState.CONNECTED or None)
-    account.phone.request(LegId("leg-1"), office.anna_id)
+    watchful_account.phone.request(LegId("leg-1"), office.anna_id)
     await heard.event(PhoneCallOpened, LegId("leg-1"))
     office.writes(office.anna, "back again")
     await heard.until(lambda: heard.texts[-1].text == "back again" or None)
@@ -212,11 +212,11 @@ async def test_a_client_that_gave_up_is_connected_anew_and_can_call(
 
 @pytest.mark.parametrize("is_connection_lost", [False, True])
 async def test_a_session_ended_from_outside_is_told(
-    office: Office, account: CallingAccount, heard: Heard, is_connection_lost: bool
+    office: Office, watchful_account: CallingAccount, heard: Heard, is_connection_lost: bool
 ) -> None:
     office.telegram.terminate(office.caller.user_id)
     if is_connection_lost:
-        await account.client.disconnect()
+        await watchful_account.client.disconnect()
     await heard.until(lambda: heard.states[-1] is AccountState.SIGNED_OUT or None)
 
 
