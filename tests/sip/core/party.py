@@ -38,6 +38,11 @@ class Party:
                 await self._changed.wait()
         return found[-1]
 
+    async def resolved(self) -> None:
+        """Wait until the names of all accounts are resolved."""
+        async with asyncio.timeout(LIMIT_S):
+            await asyncio.gather(*self.transport._resolving)
+
     async def next_event(self) -> SipEvent:
         """The next event that nobody has taken by this."""
         async with asyncio.timeout(LIMIT_S):

@@ -40,18 +40,13 @@ def config_towards(other: Party, user: str, transport: TransportName) -> Account
     )
 
 
-async def wait_for_target(who: Party) -> None:
-    async with asyncio.timeout(LIMIT_S):
-        await asyncio.gather(*who.transport._resolving)
-
-
 @pytest.mark.parametrize("transport", [TransportName.UDP, TransportName.TCP])
 async def test_a_call_goes_through_and_is_hung_up(transport: TransportName) -> None:
     async with party() as alice, party() as bob:
         alice.transport.put_account(config_towards(bob, "alice", transport))
         bob.transport.put_account(config_towards(alice, "bob", transport))
-        await wait_for_target(alice)
-        await wait_for_target(bob)
+        await alice.resolved()
+        await bob.resolved()
         mine = alice.transport.perform(
             lambda endpoint, now: endpoint.invite(AccountId(1), "bob", sdp=OFFER, now=now)
         )
@@ -68,8 +63,8 @@ async def test_commands_given_by_an_event_handler_are_carried_out() -> None:
     async with party() as alice, party() as bob:
         alice.transport.put_account(config_towards(bob, "alice", TransportName.UDP))
         bob.transport.put_account(config_towards(alice, "bob", TransportName.UDP))
-        await wait_for_target(alice)
-        await wait_for_target(bob)
+        await alice.resolved()
+        await bob.resolved()
 
         def refuse(event: SipEvent) -> None:
             if isinstance(event, InviteReceived):
@@ -109,8 +104,8 @@ async def test_a_closing_transport_waits_for_the_answers_to_its_goodbyes() -> No
         async with party() as alice:
             alice.transport.put_account(config_towards(bob, "alice", TransportName.TCP))
             bob.transport.put_account(config_towards(alice, "bob", TransportName.TCP))
-            await wait_for_target(alice)
-            await wait_for_target(bob)
+            await alice.resolved()
+            await bob.resolved()
             alice.transport.perform(
                 lambda endpoint, now: endpoint.invite(AccountId(1), "bob", sdp=OFFER, now=now)
             )
@@ -136,8 +131,8 @@ async def test_garbage_is_ignored_on_both_transports() -> None:
         await writer.wait_closed()
         alice.transport.put_account(config_towards(bob, "alice", TransportName.UDP))
         bob.transport.put_account(config_towards(alice, "bob", TransportName.UDP))
-        await wait_for_target(alice)
-        await wait_for_target(bob)
+        await alice.resolved()
+        await bob.resolved()
         alice.transport.perform(
             lambda endpoint, now: endpoint.invite(AccountId(1), "bob", sdp=OFFER, now=now)
         )
@@ -157,8 +152,8 @@ async def test_a_socket_on_every_address_names_the_one_that_the_server_sees() ->
         bob.transport.put_account(
             replace(config_towards(alice, "bob", TransportName.UDP), server_host="127.0.0.1")
         )
-        await wait_for_target(alice)
-        await wait_for_target(bob)
+        await alice.resolved()
+        await bob.resolved()
         alice.transport.perform(
             lambda endpoint, now: endpoint.invite(AccountId(1), "bob", sdp=OFFER, now=now)
         )
