@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from linegram.agent.hosts import HostDied, PoolEvent
-from linegram.link.events import CallMeasured, VoiceConnected, VoiceEnded, VoiceSignalled
+from linegram.agent.hosts import HostDied
+from linegram.link.events import CallMeasured, VoiceConnected, VoiceEnded
 from linegram.outcomes import EndReason
 from tests.agent.two_offices import Office, call, join_voice, pool_settings, two_offices, voice_leg
 
@@ -15,21 +15,6 @@ pytestmark = pytest.mark.soak
 
 LANES = 3
 CALLS_PER_LANE = 100
-
-
-class Switch:
-    """Passes signalling on by the number of the call: each lane has a far office of its own."""
-
-    def __init__(self, ours: Office, lanes: list[Office]) -> None:
-        self._lanes = lanes
-        self._keep = ours.pool._sink
-        ours.pool._sink = self.take
-
-    def take(self, event: PoolEvent) -> None:
-        self._keep(event)
-        if isinstance(event, VoiceSignalled):
-            number = int(event.leg_id.rsplit("-", 1)[1])
-            self._lanes[number % LANES].pool.signal_voice(event.leg_id, event.payload)
 
 
 async def run_lane(ours: Office, far: Office, first: int) -> int:
@@ -52,9 +37,9 @@ async def run_lane(ours: Office, far: Office, first: int) -> int:
 async def test_hundreds_of_calls_beside_each_other_kill_no_host() -> None:
     ours = Office(pool_settings(most_hosts=1), is_caller=True)
     lanes = [Office(pool_settings(most_hosts=1), is_caller=False) for _ in range(LANES)]
-    Switch(ours, lanes)
+    ours.far_of = lambda leg_id: lanes[int(leg_id.rsplit("-", 1)[1]) % LANES]
     for lane in lanes:
-        lane.far = ours
+        lane.far_of = lambda _: ours
     await asyncio.gather(*(office.pool.start() for office in (ours, *lanes)))
     pids = ours.pool.host_pids
     connected = await asyncio.gather(*(run_lane(ours, lane, first) for first, lane in enumerate(lanes)))

@@ -16,7 +16,7 @@ from linegram.units import CallId, LegId
 from tests.agent.rtp_phone import RtpPhone, until
 
 _Event = TypeVar("_Event")
-_first_ports = itertools.count(21000 + os.getpid() % 100 * 300, 100)
+_first_ports = itertools.count(16400 + os.getpid() % 40 * 300, 100)
 
 
 def pool_settings(
@@ -41,13 +41,13 @@ def pool_settings(
 
 
 class Office:
-    """A pool, its events, and the far office that its signalling goes to."""
+    """A pool, its events, and the far offices that its signalling goes to."""
 
     def __init__(self, settings: HostPoolSettings, *, is_caller: bool) -> None:
         self.pool = HostPool(settings, self._take)
         self.events: list[PoolEvent] = []
         self.is_caller = is_caller
-        self.far: Office | None = None
+        self.far_of: Callable[[LegId], Office | None] = lambda _: None
 
     def of(self, kind: type[_Event]) -> list[_Event]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -75,8 +75,9 @@ class Office:
 
     def _take(self, event: PoolEvent) -> None:
         self.events.append(event)
-        if isinstance(event, VoiceSignalled) and self.far is not None:
-            self.far.pool.signal_voice(event.leg_id, event.payload)
+        far = self.far_of(event.leg_id) if isinstance(event, VoiceSignalled) else None
+        if isinstance(event, VoiceSignalled) and far is not None:
+            far.pool.signal_voice(event.leg_id, event.payload)
 
 
 def call(number: int) -> CallId:
@@ -104,7 +105,7 @@ async def two_offices(
     make_settings: Callable[[], HostPoolSettings] = pool_settings,
 ) -> AsyncIterator[tuple[Office, Office]]:
     ours, far = Office(make_settings(), is_caller=True), Office(pool_settings(), is_caller=False)
-    ours.far, far.far = far, ours
+    ours.far_of, far.far_of = lambda _: far, lambda _: ours
     await asyncio.gather(ours.pool.start(), far.pool.start())
     try:
         yield ours, far

@@ -9,6 +9,7 @@ import pytest
 from linegram.audio.frame import PcmFrame
 from linegram.audio.spectrum import has_tone, level_dbfs
 from linegram.audio.tones import ToneGenerator, parse_cadence
+from linegram.errors import UnavailableError
 from linegram.link.commands import CloseVoice, ConnectAudio, EndCall, OpenVoice, PlayTone, SignalVoice, Tone
 from linegram.link.events import CallMeasured, VoiceConnected, VoiceEnded, VoiceSignalled
 from linegram.link.voice import VoiceParameters
@@ -304,3 +305,12 @@ def test_a_host_name_instead_of_an_address_is_refused(room: Room) -> None:
     room.run(2)
     assert len(room.events()) == 1
     assert room.received() == []
+
+
+def test_a_stuck_engine_is_the_end_of_the_host(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(now: float) -> None:
+        raise UnavailableError("stuck")
+
+    monkeypatch.setattr(room.open_voice(), "handle_timer", refuse, raising=True)
+    with pytest.raises(UnavailableError):
+        room.run(1)

@@ -60,3 +60,16 @@ def test_a_new_agreement_starts_afresh_but_the_same_one_changes_nothing() -> Non
     latch.agree(ELSEWHERE)
     assert latch.target == ELSEWHERE
     assert latch.accepts(AGREED)
+
+
+def test_late_packets_of_the_time_before_an_agreement_do_not_hold_us_back() -> None:
+    latch = agreed_latch()
+    latch.note_valid(AGREED)
+    latch.agree(OTHER_PORT)
+    assert latch.accepts(AGREED)
+    latch.note_valid(AGREED)
+    for better in (("203.0.113.5", 7000), ("192.0.2.10", 5000), OTHER_PORT):
+        assert latch.accepts(better)
+        assert latch.note_valid(better)
+        assert not latch.accepts(AGREED)
+    assert latch.target == OTHER_PORT

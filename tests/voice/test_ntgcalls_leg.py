@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from ntgcalls import StreamMode
 
-from linegram.errors import LocalProtocolError
+from linegram.errors import LocalProtocolError, UnavailableError
 from linegram.link.voice import VoiceParameters
 from linegram.outcomes import EndReason
 from linegram.voice.engine import RemoteMuteChanged, VoiceSignal, VoiceState, VoiceStateChanged
@@ -25,6 +25,7 @@ class NotedEngine:
     """Stands in for the engine: keeps what a leg sends."""
 
     def __init__(self) -> None:
+        self.control = ControlThread(NotedLibrary())
         self.sent: list[tuple[int, bytes]] = []
         self.left: list[int] = []
 
@@ -184,7 +185,7 @@ def test_a_call_that_the_library_refuses_is_reported_and_the_next_one_has_its_tu
     control.open(2, following)
     assert refused.has_ended.wait(5)
     assert following.has_ended.wait(5)
-    assert refused.reason is EndReason.VOICE_NOT_CONNECTED
+    assert refused.reason is EndReason.NO_COMMON_VERSION
     control.close(5.0)
     assert not control.is_alive()
     assert library.calls.count("connect_p2p") == library.calls.count("stop") == 2
@@ -202,3 +203,10 @@ def test_a_call_that_the_library_removed_is_lost_and_not_stopped_again() -> None
     control.leave(1)
     control.close(5.0)
     assert "stop" not in library.calls
+
+
+def test_a_library_that_does_not_come_back_is_noticed_by_every_leg() -> None:
+    leg, engine = make_leg()
+    leg.handle_timer(engine.control.alive_at + 10.0)
+    with pytest.raises(UnavailableError):
+        leg.handle_timer(engine.control.alive_at + 10.1)

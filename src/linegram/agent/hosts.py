@@ -234,6 +234,7 @@ class HostPool:
         if call_id in self._ended:
             raise UnavailableError("The call has ended.")
         host = self._host_of_call.setdefault(call_id, host)
+        self._lost.discard(call_id)
         host.calls.add(call_id)
         self._fleet.balance()
         return host

@@ -8,6 +8,7 @@ import structlog
 
 from linegram.audio.frame import FULLBAND_HZ
 from linegram.audio.tones import Cadence
+from linegram.errors import UnavailableError
 from linegram.link.commands import (
     CloseVoice,
     ConnectAudio,
@@ -96,10 +97,15 @@ class Exchange:
             call.drain(now)
 
     def tick(self, now: float) -> None:
-        """Move 20 ms of audio in all calls. A fault in one call ends that call, not the others."""
+        """Move 20 ms of audio in all calls. A fault in one call ends that call, not the others.
+
+        Raises UnavailableError when the voice engine is stuck: then the host is of no more use.
+        """
         for call in self._calls.values():
             try:
                 call.tick(now)
+            except UnavailableError:
+                raise
             except Exception:
                 log.exception("call_failed", call_id=call.call_id)
                 self._fail(call, now)

@@ -62,7 +62,10 @@ class VoiceLeg(Protocol):
         """Return the next 20 ms heard from the far end; silence when there is none."""
 
     def handle_timer(self, now: float) -> None:
-        """Do what time asks for; called once per tick with the monotonic clock in seconds."""
+        """Do what time asks for; called once per tick with the monotonic clock in seconds.
+
+        Raises UnavailableError when the engine itself is stuck: then no leg of it will ever work again.
+        """
 
     def next_event(self) -> VoiceEvent | None:
         """Return the oldest event not yet taken, or None."""

@@ -55,6 +55,8 @@ class ControlThread(threading.Thread):
         self._notes: queue.SimpleQueue[Callable[[float], None] | None] = queue.SimpleQueue()
         self._turns = Turns()
         self._legs: dict[int, ControlledLeg] = {}
+        self.alive_at = time.monotonic()
+        """When the thread last came back from the library; it looks round at least once a second."""
 
     def open(self, call: int, leg: ControlledLeg) -> None:
         """Join the call when its turn comes."""
@@ -95,6 +97,7 @@ class ControlThread(threading.Thread):
         is_closing = False
         while not (is_closing and self._turns.is_empty):
             note = self._next_note()
+            self.alive_at = time.monotonic()
             if note is None:
                 is_closing = True
             else:
@@ -159,7 +162,9 @@ class ControlThread(threading.Thread):
             log.debug("voice_order_failed", order=type(order).__name__, error=sentence)
         else:
             log.warning("voice_join_failed", error=sentence)
-            self._legs[order.call].report_ended(EndReason.VOICE_NOT_CONNECTED)
+            is_strange = isinstance(error, ntgcalls.SignalingUnsupported)
+            reason = EndReason.NO_COMMON_VERSION if is_strange else EndReason.VOICE_NOT_CONNECTED
+            self._legs[order.call].report_ended(reason)
             self._turns.close(order.call, time.monotonic())
 
     def _connected(self, call: int, now: float) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 import ntgcalls
 from ntgcalls import ConnectionState, FrameData, NTgCalls, StreamDevice, StreamMode
 
-from linegram.errors import LocalProtocolError
+from linegram.errors import LocalProtocolError, UnavailableError
 from linegram.link.voice import VoiceParameters
 from linegram.outcomes import EndReason
 from linegram.voice.engine import (
@@ -30,6 +30,7 @@ from linegram.voice.ntgcalls_control import ControlThread
 from linegram.voice.playout import PlayoutQueue
 
 _CLOSE_LIMIT_S: Final = 1.0
+_STUCK_S: Final = 10.0
 _GONE: Final = (ConnectionState.TIMEOUT, ConnectionState.FAILED, ConnectionState.CLOSED)
 
 
@@ -72,7 +73,12 @@ class NtgcallsLeg:
         return self._heard.pull()
 
     def handle_timer(self, now: float) -> None:
-        """Nothing: the library and the control thread keep their own time."""
+        """Look whether the control thread still works; the library keeps its own time.
+
+        Raises UnavailableError when a call into the library has not come back for ten seconds.
+        """
+        if now - self._engine.control.alive_at > _STUCK_S:
+            raise UnavailableError("The voice library does not answer any more.")
 
     def next_event(self) -> VoiceEvent | None:
         """Return the oldest event not yet taken, or None."""
