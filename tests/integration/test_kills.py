@@ -93,3 +93,17 @@ async def test_a_restarted_pbx_gets_its_registration_again(pbx: Asterisk, tmp_pa
 async def test_a_wrong_password_is_an_error_with_its_code(pbx: Asterisk, tmp_path: Path) -> None:
     async with running_line(pbx, tmp_path, password="wrong", awaited=RegistrationState.ERROR) as line:
         assert (await line.status()).sip_status in {401, 403}
+
+
+@pytest.mark.peer("asterisk22")
+async def test_a_number_dialled_while_the_pbx_is_down_is_answered_with_a_sentence(
+    pbx: Asterisk, tmp_path: Path
+) -> None:
+    async with running_line(pbx, tmp_path) as line:
+        await pbx.kill()
+        await line.text("600")
+        call = await line.phone.wait_for_ring()
+        await call.answer()
+        await line.card("The PBX does not answer")
+        await call.wait_until_over()
+        assert (await line.finished_record()).end_reason is EndReason.PBX_UNREACHABLE
