@@ -161,3 +161,15 @@ def test_callback_data_has_1_to_64_bytes(cast: Cast, length_bytes: int) -> None:
         cast.world.chats.send(cast.bot.user_id, cast.anna.user_id, Content("keys", markup=keys))
     fine = InlineKeyboard(((CallbackButton("x", b"x" * 64),),))
     cast.world.chats.send(cast.bot.user_id, cast.anna.user_id, Content("keys", markup=fine))
+
+
+def test_a_bot_deletes_messages_of_the_last_48_hours_only(cast: Cast) -> None:
+    """core.telegram.org/bots/api#deletemessage: sent less than 48 hours ago; 403 MESSAGE_DELETE_FORBIDDEN."""
+    bot_id, anna_id = cast.bot.user_id, cast.anna.user_id
+    cast.world.chats.send(anna_id, bot_id, Content("/start"))
+    old, new = (cast.world.chats.send(bot_id, anna_id, Content(text)) for text in ("old", "new"))
+    assert cast.world.chats.delete(bot_id, [new.ids[bot_id]]) == 1
+    cast.clock.now_s += 48 * 3600 + 1
+    with pytest.raises(TelegramRefusalError, match="403 MESSAGE_DELETE_FORBIDDEN"):
+        cast.world.chats.delete(bot_id, [old.ids[bot_id]])
+    assert cast.world.chats.delete(anna_id, [old.ids[anna_id]]) == 1

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from enum import Enum
 from types import TracebackType
 from typing import Any, Self
@@ -152,7 +153,8 @@ class EmployeePhone:
     ) -> None:
         """Hang up, and let the voice process leave."""
         if self.current is not None and self.employee.client.is_connected():
-            await self.current.hang_up()
+            with suppress(RPCError, UnavailableError, ConnectionError):
+                await self.current.hang_up()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -97,3 +97,12 @@ async def test_people_and_bots_have_their_own_methods(office: Office) -> None:
             await anna.client(functions.messages.SetBotCallbackAnswerRequest(1, 0))
         with pytest.raises(errors.BotMethodInvalidError):
             await bot(functions.contacts.ResolvePhoneRequest("79990000001"))
+
+
+@pytest.mark.parametrize("parameter", ["x" * 65, "with space", "umläut", "a=b"])
+async def test_a_start_parameter_is_64_plain_characters_at_most(office: Office, parameter: str) -> None:
+    """core.telegram.org/bots/features#deep-linking; messages.startBot, 400 START_PARAM_INVALID."""
+    async with office.at_device(office.anna) as anna:
+        with pytest.raises(errors.StartParamInvalidError):
+            await anna.start_bot(office.bot, parameter)
+        await anna.start_bot(office.bot, "Az09_-" * 10)

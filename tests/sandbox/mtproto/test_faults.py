@@ -6,6 +6,8 @@ import pytest
 from telethon import errors, functions
 from telethon.tl import types
 
+from linegram.sandbox.mtproto.faults import Fault
+from linegram.sandbox.world import TelegramRefusalError
 from linegram.sandbox.world.messages import Content
 from tests.sandbox.mtproto.conftest import Office
 from tests.sandbox.mtproto.raw_calls import CallLog, request
@@ -108,6 +110,18 @@ async def test_any_method_of_one_user_can_fail_while_pushes_still_come(office: O
         await anna.wait_for_message("still here")
         with pytest.raises(errors.PeerFloodError):
             await anna.client.get_dialogs()
+
+
+async def test_a_fault_may_look_at_the_request_and_be_taken_back(office: Office) -> None:
+    refusal = TelegramRefusalError(400, "PEER_FLOOD")
+    fault = Fault("messages.sendMessage", refusal, times=9, condition=lambda r: "spam" in str(vars(r)))
+    office.telegram.faults.arm(fault)
+    async with office.at_device(office.anna) as anna:
+        await anna.send(office.boris, "hello")
+        with pytest.raises(errors.PeerFloodError):
+            await anna.send(office.boris, "spam")
+        office.telegram.faults.disarm(fault)
+        await anna.send(office.boris, "spam")
 
 
 async def test_a_restart_keeps_calls_keys_and_chats(office: Office) -> None:

@@ -13,6 +13,7 @@ MESSAGE_CHARS = 4096
 CAPTION_CHARS = 1024
 CALLBACK_PAYLOAD_BYTES = 64
 USER_EDIT_WINDOW_S = 48 * 3600
+BOT_DELETE_WINDOW_S = 48 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,7 @@ class Chats:
         """Delete messages by the deleter's own ids, unknown ones ignored; returns how many went."""
         box = self._boxes.get(deleter_id, {})
         gone = [box[message_id] for message_id in message_ids if message_id in box]
+        self._check_may_delete(deleter_id, gone)
         removed: dict[int, list[int]] = {}
         for message in gone:
             for user_id in message.ids if for_both else (deleter_id,):
@@ -212,6 +214,12 @@ class Chats:
         for user_id, ids in removed.items():
             self._feed_of(user_id).publish(MessagesDeleted(tuple(ids)), except_device=device)
         return len(gone)
+
+    def _check_may_delete(self, deleter_id: int, messages: list[Message]) -> None:
+        if self._people.get(deleter_id).bot is None:
+            return
+        if any(self._clock() - message.date_s > BOT_DELETE_WINDOW_S for message in messages):
+            raise forbidden("MESSAGE_DELETE_FORBIDDEN")
 
 
 def _check_content(content: Content) -> None:

@@ -1,5 +1,6 @@
 """messages.*: sending, editing, deleting and reading private chats."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from linegram.sandbox.world.chats import Origin
 from linegram.sandbox.world.messages import Content, Message, RequestUsersButton, UsersSharedNote
 from linegram.sandbox.world.people import Person
 from linegram.sandbox.world.refusals import bad_request
+
+_START_PARAMETER = re.compile(r"[A-Za-z0-9_-]{0,64}")
 
 
 def sent_updates(asker: Asker, message: Message, random_id: int) -> Any:
@@ -58,6 +61,8 @@ def _start_bot(asker: Asker, request: Any) -> Any:
     bot = asker.named_user(request.bot, refusal="BOT_INVALID")
     if bot.bot is None:
         raise bad_request("BOT_INVALID")
+    if not _START_PARAMETER.fullmatch(request.start_param):
+        raise bad_request("START_PARAM_INVALID")
     text = f"/start {request.start_param}".strip()
     content = Content(text, entities=())
     origin = Origin(random_id=request.random_id)
