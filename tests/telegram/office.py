@@ -12,6 +12,7 @@ from linegram.calls.ports import PhoneEnded, PhoneEvent
 from linegram.sandbox.employee import API_HASH, API_ID, Employee
 from linegram.sandbox.mtproto import SandboxTelegram
 from linegram.sandbox.world import World
+from linegram.sandbox.world.calls import PhoneCall
 from linegram.sandbox.world.messages import Content
 from linegram.sandbox.world.people import Person
 from linegram.telegram.account import AccountSinks, AccountState, CallingAccount, EmployeeText
@@ -29,6 +30,10 @@ from linegram.units import LegId, TelegramUserId
 
 WAIT_S = 20.0
 GROUP = checked_group(3, KNOWN_PRIME.to_bytes(KEY_BYTES, "big"))
+LEG = LegId("leg-1")
+OTHER_LEG = LegId("leg-2")
+DECLINE = types.PhoneCallDiscardReasonBusy()
+HANG_UP = types.PhoneCallDiscardReasonHangup()
 
 T = TypeVar("T")
 
@@ -228,3 +233,14 @@ class HandPhone:
 def _peer(phone_call: Any) -> Any:
     reference = reference_of(phone_call)
     return types.InputPhoneCall(reference.phone_call_id, reference.access_hash)
+
+
+def calls_in(office: Office) -> list[PhoneCall]:
+    return list(office.world.calls._calls.values())
+
+
+async def all_calls_over(office: Office) -> None:
+    """Wait until Telegram knows of no call that goes on."""
+    async with asyncio.timeout(10):
+        while office.world.calls.live():  # noqa: ASYNC110 - the world tells nobody of this
+            await asyncio.sleep(0.01)

@@ -4,6 +4,7 @@ Telethon's own StringSession forgets the access hashes, without which a calling
 account can call nobody after a restart; this one keeps them.
 """
 
+import struct
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -91,7 +92,7 @@ class AccountSession(MemorySession):
     def _load_string_session(self, text: str) -> None:
         try:
             other = StringSession(text)
-        except ValueError as error:
+        except (ValueError, struct.error) as error:
             raise RemoteProtocolError("the stored Telegram session cannot be read") from error
         self.set_dc(other.dc_id, other.server_address, other.port)
         self._auth_key = other.auth_key
