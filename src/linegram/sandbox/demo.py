@@ -204,4 +204,12 @@ class Demo:
 
     def _update(self, update: Any) -> None:
         if isinstance(update, types.UpdateNewMessage | types.UpdateEditMessage) and not update.message.out:
-            self.say("Chat", " | ".join((update.message.message or "").splitlines()))
+            self.say("Chat", _chat_text(update.message))
+
+
+def _chat_text(message: Any) -> str:
+    """Return a message in one line; Telegram's own line about a call has an action instead of a text."""
+    if message.message:
+        return " | ".join(message.message.splitlines())
+    reason = type(message.action.reason).__name__.removeprefix("PhoneCallDiscardReason").lower()
+    return f"(Telegram) voice call, {message.action.duration or 0} s, {reason}"

@@ -14,7 +14,7 @@ from linegram.errors import UnavailableError
 from linegram.link.events import CallMeasured
 from linegram.sandbox.demo_speech import Speaker, speech
 from linegram.sandbox.employee_phone import EmployeePhone
-from linegram.sandbox.pbx_audio import RATE_HZ, PhoneAudio, Samples, Track
+from linegram.sandbox.pbx_audio import RATE_HZ, PhoneAudio, Samples, Silence, Track
 from linegram.sandbox.pbx_call import PbxCall
 
 NEAR_HELLO_HZ: Final = 440.0
@@ -24,6 +24,8 @@ SPEAKERS: Final = {
     "Vera": Speaker(175.0, 3, 1.06),
 }
 _LISTENS_ON_S: Final = 0.8
+_SETTLES_S: Final = 1.0
+_PAUSE_S: Final = 0.5
 _ONSET_DBFS: Final = -30.0
 
 
@@ -69,7 +71,10 @@ class Conversation:
         await connected
 
     async def wait_until_both_hear(self, far_hello_hz: float) -> None:
-        """Return when each hears the other's hello; raises UnavailableError with who does not."""
+        """Return when each hears the other's hello, and a second later, with settled jitter buffers.
+
+        Raises UnavailableError with who does not hear whom.
+        """
         try:
             await self._phone.voice.wait_until_hears(far_hello_hz)
         except TimeoutError as error:
@@ -78,10 +83,14 @@ class Conversation:
             await self._call.audio.wait_until_hears(NEAR_HELLO_HZ)
         except TimeoutError as error:
             raise UnavailableError(f"{self._far} does not hear {self._near}.") from error
+        await asyncio.sleep(_SETTLES_S)
 
     async def talk(self, title: str, talk_s: float) -> CallRecord:
         """Let both speak at once for so long, and return what was said and heard."""
         far_words, near_words = (speech(SPEAKERS[who], talk_s, RATE_HZ) for who in (self._far, self._near))
+        self._call.audio.say(Silence())
+        await self._phone.voice.play_tone(0.0)
+        await asyncio.sleep(_PAUSE_S)
         self._call.audio.say(Samples(far_words))
         far_began_s = time.monotonic()
         near_began_s = await self._phone.voice.play(near_words)

@@ -16,8 +16,8 @@ from linegram.audio.spectrum import SILENCE_DBFS, level_dbfs
 from linegram.sandbox.pbx_audio import Track
 
 LOWEST_SIMILARITY: Final = 0.7
-"""Below this, nobody heard the other. Other words reach 0.4, telephone codecs leave 0.9."""
-PIECE_S: Final = 0.4
+"""Below this, nobody heard the other: another's words reach 0.3, codecs and jitter buffers leave 0.9."""
+PIECE_S: Final = 0.2
 _EARLIEST_S: Final = -0.05
 _LATEST_S: Final = 1.5
 _AUDIBLE_DBFS: Final = -45.0
