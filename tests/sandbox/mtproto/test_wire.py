@@ -9,7 +9,7 @@ from random import Random
 from zlib import crc32
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from telethon import errors
 from telethon.crypto import AES, AuthKey, rsa
@@ -47,6 +47,7 @@ async def feed(raw: bytes) -> asyncio.StreamReader:
     return reader
 
 
+@settings(deadline=None)
 @given(packets=st.lists(WORDS.filter(bool), min_size=1, max_size=4))
 def test_abridged_packets_come_out_as_they_went_in(packets: list[bytes]) -> None:
     async def there_and_back() -> list[bytes]:
@@ -58,6 +59,7 @@ def test_abridged_packets_come_out_as_they_went_in(packets: list[bytes]) -> None
     assert asyncio.run(there_and_back()) == packets
 
 
+@settings(deadline=None)
 @given(packets=st.lists(WORDS.filter(bool), min_size=1, max_size=4))
 def test_full_packets_come_out_as_they_went_in(packets: list[bytes]) -> None:
     async def there_and_back() -> list[bytes]:
@@ -77,6 +79,7 @@ async def test_a_full_packet_with_a_wrong_checksum_is_the_peers_fault() -> None:
         await FullFraming(b"").read(reader)
 
 
+@settings(deadline=None)
 @given(raw=st.binary(max_size=300))
 def test_garbage_in_a_transport_raises_one_error_type_or_ends(raw: bytes) -> None:
     async def read_all() -> None:
@@ -89,18 +92,21 @@ def test_garbage_in_a_transport_raises_one_error_type_or_ends(raw: bytes) -> Non
         asyncio.run(read_all())
 
 
+@settings(deadline=None)
 @given(raw=st.binary(max_size=200))
 def test_garbage_instead_of_an_object_raises_one_error_type(raw: bytes) -> None:
     with suppress(RemoteProtocolError):
         read_object(raw)
 
 
+@settings(deadline=None)
 @given(raw=st.binary(min_size=24, max_size=200))
 def test_garbage_instead_of_an_envelope_raises_one_error_type(raw: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         open_envelope(KEY, raw)
 
 
+@settings(deadline=None)
 @given(ping_id=st.integers(-(2**63), 2**63 - 1))
 def test_telethon_and_the_sandbox_open_each_others_envelopes(ping_id: int) -> None:
     client = MTProtoState(KEY, AnyLog())
