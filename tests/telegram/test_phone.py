@@ -207,6 +207,25 @@ async def test_an_end_in_the_same_breath_as_the_request_leaves_no_call_behind(
     assert calls_in(office) == []
 
 
+async def test_a_redial_rings_after_the_first_call_has_ended_for_the_employee(
+    office: Office, account: CallingAccount, heard: Heard
+) -> None:
+    async with office.at_device(office.anna) as device:
+        anna = HandPhone(device)
+        seen: list[str] = []
+        device.on_update(lambda update: seen.append(type(getattr(update, "phone_call", None)).__name__))
+        account.phone.request(LEG, office.anna_id)
+        await anna.answers(await anna.rings())
+        await heard.event(PhoneAnswered, LEG)
+        account.phone.end(LEG, DiscardReason.DISCONNECT)
+        account.phone.request(OTHER_LEG, office.anna_id)
+        await anna.answers(await anna.rings())
+        await heard.event(PhoneAnswered, OTHER_LEG)
+        told = [name for name in seen if name in ("PhoneCallRequested", "PhoneCallDiscarded")]
+        assert told == ["PhoneCallRequested", "PhoneCallDiscarded", "PhoneCallRequested"]
+        assert (await heard.end(LEG)).reason is EndReason.VOICE_LOST
+
+
 async def test_several_employees_are_called_at_once(
     office: Office, account: CallingAccount, heard: Heard
 ) -> None:
