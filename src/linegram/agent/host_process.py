@@ -61,16 +61,17 @@ class HostProcess:
     async def start(self) -> None:
         """Start the process and wait until it can take calls.
 
-        Raises UnavailableError with a sentence when it cannot; then nothing is left of it.
+        Raises UnavailableError with a sentence when it cannot, OSError when the system gives us no
+        process; then nothing is left of it.
         """
         ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "linegram.media.host", "--control-fd", str(theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
-                stdin=asyncio.subprocess.DEVNULL,
-                env=_environment(),
-            )  # fmt: skip
+        try:
+            self._process = await _spawn(theirs)
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
         reader, self._writer = await asyncio.open_connection(sock=ours)
         self.send(self._settings)
         self._tasks = [
@@ -161,6 +162,19 @@ class HostProcess:
         else:
             self._started.set_exception(error)
             self._started.exception()
+
+
+async def _spawn(control: socket.socket) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "linegram.media.host",
+        "--control-fd",
+        str(control.fileno()),
+        pass_fds=(control.fileno(),),
+        stdin=asyncio.subprocess.DEVNULL,
+        env=_environment(),
+    )
 
 
 def _environment() -> dict[str, str]:
