@@ -214,3 +214,13 @@ async def test_a_wav_file_of_another_rate_is_said(pair: Pair, tmp_path: Path) ->
     await pair.anna.voice.play_wav(tmp_path / "tone.wav")
     await pair.boris.voice.wait_until_hears(ANNAS_TONE_HZ)
     await call.hang_up()
+
+
+async def test_an_answer_that_overtakes_the_callers_own_request_is_not_lost(pair: Pair) -> None:
+    pair.office.telegram.faults.delay("phone.requestCall", 0.3)
+    dialling = asyncio.create_task(pair.anna.dial(pair.office.boris))
+    ring = await pair.boris.wait_for_ring()
+    await ring.answer()
+    call = await dialling
+    await call.wait_for(CallStage.TALKING)
+    await call.hang_up()

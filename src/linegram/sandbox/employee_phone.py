@@ -15,7 +15,15 @@ from telethon.tl import types
 
 from linegram.errors import LinegramError, UnavailableError
 from linegram.sandbox.employee import DEFAULT_WAIT_S, Employee
-from linegram.sandbox.employee_voice_messages import Agree, Begin, Connect, End, KeyParameters, Server, Signal
+from linegram.sandbox.employee_voice_messages import (
+    Agree,
+    Begin,
+    Connect,
+    End,
+    KeyParameters,
+    RelayServer,
+    Signal,
+)
 from linegram.sandbox.employee_voice_process import VoiceProcess
 from linegram.sandbox.world.people import Person
 
@@ -172,7 +180,8 @@ class EmployeePhone:
         answer = await self.employee.client(request)
         call = EmployeeCall(self, answer.phone_call, is_outgoing=True)
         self.current = call
-        early, self._early = self._early, []
+        early = [phone_call for phone_call in self._early if phone_call.id == call.peer.id]
+        self._early.clear()
         for phone_call in early:
             self._take_call(phone_call)
         return call
@@ -305,8 +314,8 @@ class EmployeePhone:
 
     def _voice_changed(self, state: str) -> None:
         call = self.current
-        if call is None:
-            return
+        if call is None or call.stage in (CallStage.WAITING, CallStage.RINGING):
+            return  # the voice of the call before this one
         if state == "CONNECTED":
             call.come_to(CallStage.TALKING)
         elif state in ("TIMEOUT", "FAILED"):
@@ -339,11 +348,11 @@ class EmployeePhone:
             call.fail(error)
 
 
-def _server(connection: Any) -> Server:
+def _server(connection: Any) -> RelayServer:
     if isinstance(connection, types.PhoneConnection):
         where = (connection.id, connection.ip, connection.ipv6, connection.port)
-        return Server(*where, "", "", is_turn=True, is_stun=False, peer_tag=connection.peer_tag)
-    return Server(
+        return RelayServer(*where, "", "", is_turn=True, is_stun=False, peer_tag=connection.peer_tag)
+    return RelayServer(
         connection.id,
         connection.ip,
         connection.ipv6,

@@ -37,8 +37,8 @@ from linegram.sandbox.employee_voice_messages import (
     PlayPcm,
     PlayTone,
     Ready,
+    RelayServer,
     Report,
-    Server,
     Signal,
     Signalled,
     StateChanged,
@@ -157,7 +157,7 @@ class Voice:
             pass
 
 
-def _rtc_server(server: Server) -> Any:
+def _rtc_server(server: RelayServer) -> Any:
     return RTCServer(
         server.server_id,
         server.ip,

@@ -18,7 +18,7 @@ class KeyParameters(msgspec.Struct, frozen=True):
     random: bytes
 
 
-class Server(msgspec.Struct, frozen=True):
+class RelayServer(msgspec.Struct, frozen=True):
     """A TURN or STUN server of a call; a reflector has a tag instead of a name and password."""
 
     server_id: int
@@ -49,7 +49,7 @@ class Agree(msgspec.Struct, frozen=True, tag=True):
 class Connect(msgspec.Struct, frozen=True, tag=True):
     """Set the media connection up."""
 
-    servers: tuple[Server, ...]
+    servers: tuple[RelayServer, ...]
     versions: tuple[str, ...]
     is_p2p_allowed: bool
     custom_parameters: str | None = None
