@@ -43,7 +43,9 @@ class Command:
         return (await self.process.stderr.read()).decode()
 
     async def ended(self) -> tuple[int, str, str]:
-        """Wait for the end; returns exit code, standard output and standard error."""
+        """Type no more and wait for the end; returns exit code, standard output and standard error."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
         async with asyncio.timeout(WAIT_S):
             out, err = await self.process.communicate()
         self.seen += out.decode()

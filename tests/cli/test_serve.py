@@ -2,7 +2,6 @@
 
 import json
 import signal
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,6 @@ from linegram.units import TelegramUserId
 from tests.cli.command import command, write_settings
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-async def office(tmp_path: Path) -> AsyncIterator[SandboxOffice]:
-    async with SandboxOffice(tmp_path / "office") as office:
-        yield office
 
 
 def an_account(login: str) -> SipAccount:

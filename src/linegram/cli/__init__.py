@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 from linegram.cli import accounts
+from linegram.cli.demo import demo
+from linegram.cli.init import init
 from linegram.cli.sentences import SentenceGroup
 from linegram.cli.serve import serve
 
@@ -23,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,  # a local variable may be a password
 )
 app.add_typer(accounts.app, name="accounts")
+app.command()(demo)
+app.command()(init)
 app.command()(serve)
 
 
