@@ -36,6 +36,7 @@ from linegram.storage.vault import open_vault
 from linegram.telegram.account import AccountSinks, CallingAccount, EmployeeText
 from linegram.telegram.cards import AccountCards
 from linegram.telegram.connection import TelegramServer, TelegramSettings
+from linegram.units import LegId
 
 _log = structlog.get_logger()
 
@@ -82,7 +83,14 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
         stack.push_async_callback(notes.close)
         keeper, routes = CardKeeper(poster, bot.editor), OfficeRoutes()
         runner = CallRunner(
-            CallPorts(worker=link, phone=account.phone, cards=keeper, journal=journal, clock=time.time),
+            CallPorts(
+                worker=link,
+                phone=account.phone,
+                cards=keeper,
+                journal=journal,
+                new_leg_id=lambda: LegId(_new_id()),
+                clock=time.time,
+            ),
             CallTimes(direct_window_s=settings.calls.direct_window_s),
         )
         stack.push_async_callback(_release, runner)
@@ -99,7 +107,7 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
                 line_used=lambda account_id: notes.submit(lambda: accounts.mark_used(account_id)),
                 say=lambda user_id, text: notes.submit(lambda: poster.say(user_id, text)),
             ),
-            new_id=lambda: uuid.uuid4().hex,
+            new_id=_new_id,
             clock=time.time,
         )
         link.connect_hub(switchboard.take_report)
@@ -122,6 +130,10 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
         phone_gate.open(switchboard.take_phone_event)
         text_gate.open(lambda text: switchboard.take_text(text.user_id, text.text))
         yield Hub(account=account, bot_username=me.username or "", runner=runner, watch=watch)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
 
 
 async def _release(runner: CallRunner) -> None:

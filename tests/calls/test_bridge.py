@@ -13,14 +13,23 @@ ILLEGAL = {
     State.ANNOUNCING: {event.__name__ for event in EVENTS} - {"CardShown", "FarEnded", "Stopped"},
     State.RINGING_EMPLOYEE: {event.__name__ for event in EVENTS}
     - {"EmployeeRang", "EmployeeAnswered", "FarEnded", "PhoneEnded", "Stopped"},
-    State.JOINING: {event.__name__ for event in EVENTS} - {"VoiceJoined", *ENDINGS},
+    State.JOINING: {event.__name__ for event in EVENTS} - {"VoiceJoined", "VoiceFailed", *ENDINGS},
     State.ANSWERING: {event.__name__ for event in EVENTS} - {"FarAnswered", *ENDINGS},
     State.CALLING_BACK: {event.__name__ for event in EVENTS}
-    - {"CardShown", "EmployeeRang", "EmployeeAnswered", "PhoneEnded", "Stopped"},
+    - {"CardShown", "WindowClosed", "EmployeeRang", "EmployeeAnswered", "PhoneEnded", "Stopped"},
     State.AWAITING_EMPLOYEE: {event.__name__ for event in EVENTS}
     - {"CardShown", "EmployeeCalled", "WindowClosed", "Stopped"},
     State.JOINING_FIRST: {event.__name__ for event in EVENTS}
-    - {"CardShown", "WindowClosed", "EmployeeAnswered", "VoiceJoined", "PhoneEnded", "VoiceEnded", "Stopped"},
+    - {
+        "CardShown",
+        "WindowClosed",
+        "EmployeeAnswered",
+        "VoiceJoined",
+        "VoiceFailed",
+        "PhoneEnded",
+        "VoiceEnded",
+        "Stopped",
+    },
     State.DIALLING: {event.__name__ for event in EVENTS}
     - {"FarRang", "EarlyMediaHeard", "FarAnswered", "CardShown", "WindowClosed", *ENDINGS},
     State.FAR_RINGING: {event.__name__ for event in EVENTS}

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from linegram.errors import UnavailableError
 from linegram.outcomes import EndReason
 from linegram.sandbox.mtproto.asker import CallTimeouts
 from linegram.sandbox.world.people import Audience, PrivacyRule
@@ -148,3 +149,25 @@ async def test_a_flood_limit_of_telegram_is_passed_on_with_its_time(
         line.office.telegram.faults.flood("phone.requestCall", 37)
         await line.pbx.call_and_play(line.number, PBX_HZ)
         await assert_missed(line, EndReason.FLOOD_LIMITED, "try again in 37 s", 0)
+
+
+async def test_a_voice_that_does_not_come_up_rings_once_more_and_then_works(line: Line) -> None:
+    channel = await line.pbx.call_and_play(line.number, PBX_HZ)
+    first = await line.phone.wait_for_ring()
+    line.office.telegram.faults.refuse(
+        "phone.sendSignalingData",
+        400,
+        "DATA_INVALID",
+        user_id=line.office.calling_account.user_id,
+        times=1000,
+    )
+    with pytest.raises(UnavailableError):
+        await first.answer()
+    second = await line.phone.wait_for_ring()
+    line.office.telegram.faults.clear()
+    await second.answer()
+    await line.phone.voice.wait_until_hears(PBX_HZ)
+    await line.pbx.hang_up(channel)
+    await second.wait_until_over()
+    await line.wait_for_silence()
+    assert (await line.last_record()).end_reason is EndReason.COMPLETED

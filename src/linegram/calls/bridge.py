@@ -112,6 +112,10 @@ class VoiceEnded(PartEnded, frozen=True):
     """The audio of the Telegram call is over."""
 
 
+class VoiceFailed(Event, frozen=True):
+    """The audio of the Telegram call did not come up, for the first time: another Telegram call may help."""
+
+
 class Stopped(PartEnded, frozen=True):
     """We end the call: a button, or the service stops."""
 
@@ -122,6 +126,7 @@ class Command(Enum):
     POST_CARD = "post_card"
     RING_EMPLOYEE = "ring_employee"
     ACCEPT_EMPLOYEE = "accept_employee"
+    RENEW_EMPLOYEE = "renew_employee"
     OPEN_VOICE = "open_voice"
     RING_FAR = "ring_far"
     ANSWER_FAR = "answer_far"
@@ -148,6 +153,7 @@ _RELEASED: Final = Row(State.ENDED, (Command.RELEASE,))
 _SIGN_OFF: Final = Row(State.SIGNING_OFF, (Command.PLAY_ENDING, Command.START_SIGN_OFF))
 _DIAL: Final = Row(State.DIALLING, (Command.DIAL_FAR,))
 _TALK: Final = Row(State.TALKING, (Command.CONNECT_AUDIO,))
+_CALL_AGAIN: Final = (Command.RENEW_EMPLOYEE, Command.RING_EMPLOYEE)
 _HEAR_FAR: Final = Row(State.FAR_RINGING, (Command.CONNECT_AUDIO,))
 
 _PROGRESS: Final[Mapping[tuple[State, type[Event]], Row]] = {
@@ -157,6 +163,7 @@ _PROGRESS: Final[Mapping[tuple[State, type[Event]], Row]] = {
     (State.RINGING_EMPLOYEE, EmployeeRang): Row(State.RINGING_EMPLOYEE, (Command.RING_FAR,)),
     (State.RINGING_EMPLOYEE, EmployeeAnswered): Row(State.JOINING, (Command.OPEN_VOICE,)),
     (State.JOINING, VoiceJoined): Row(State.ANSWERING, (Command.ANSWER_FAR, Command.CONNECT_AUDIO)),
+    (State.JOINING, VoiceFailed): Row(State.RINGING_EMPLOYEE, _CALL_AGAIN),
     (State.ANSWERING, FarAnswered): Row(State.TALKING),
     # Outgoing, callback: the employee's phone and voice, then the PBX.
     (State.NEW, CallbackAsked): Row(State.CALLING_BACK, (Command.POST_CARD, Command.RING_EMPLOYEE)),
@@ -173,6 +180,8 @@ _PROGRESS: Final[Mapping[tuple[State, type[Event]], Row]] = {
     (State.JOINING_FIRST, WindowClosed): Row(State.JOINING_FIRST),
     (State.JOINING_FIRST, EmployeeAnswered): Row(State.JOINING_FIRST, (Command.OPEN_VOICE,)),
     (State.JOINING_FIRST, VoiceJoined): _DIAL,
+    (State.JOINING_FIRST, VoiceFailed): Row(State.CALLING_BACK, _CALL_AGAIN),
+    (State.CALLING_BACK, WindowClosed): Row(State.CALLING_BACK),
     (State.DIALLING, FarRang): Row(State.FAR_RINGING, (Command.PLAY_RING_BACK,)),
     (State.DIALLING, EarlyMediaHeard): _HEAR_FAR,
     (State.DIALLING, FarAnswered): _TALK,
@@ -209,6 +218,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     EmployeeCalled,
     EmployeeAnswered,
     VoiceJoined,
+    VoiceFailed,
     FarRang,
     EarlyMediaHeard,
     FarAnswered,

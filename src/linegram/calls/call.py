@@ -38,7 +38,12 @@ _OPENED_BY_EVENT: Final[Mapping[type[bridge.Event], Part]] = MappingProxyType(
     {bridge.CallArrived: Part.FAR, bridge.EmployeeCalled: Part.PHONE}
 )
 _CLOSED_BY_EVENT: Final[Mapping[type[bridge.Event], Part]] = MappingProxyType(
-    {bridge.FarEnded: Part.FAR, bridge.PhoneEnded: Part.PHONE, bridge.VoiceEnded: Part.VOICE}
+    {
+        bridge.FarEnded: Part.FAR,
+        bridge.PhoneEnded: Part.PHONE,
+        bridge.VoiceEnded: Part.VOICE,
+        bridge.VoiceFailed: Part.VOICE,
+    }
 )
 # BYE first, while the audio still flows: the far side must not wonder about silence.
 _RELEASES: Final[tuple[tuple[Part, Command], ...]] = (
@@ -70,6 +75,7 @@ _BUTTONS: Final[Mapping[CardState, tuple[CardButton, ...]]] = MappingProxyType(
         CardState.ENDED: (CardButton.CALL_BACK,),
     }
 )
+_VOICE_MAY_FAIL: Final = frozenset({State.JOINING, State.JOINING_FIRST})
 _ANSWERED_STATES: Final = frozenset({State.ANSWERING, State.TALKING})
 
 
@@ -101,12 +107,14 @@ class Call:
     retry_after_s: int | None = None
     open_parts: set[Part] = field(default_factory=set)
     _released: set[Part] = field(default_factory=set)
+    _has_redialled: bool = False
 
     def advance(self, event: bridge.Event, now: float) -> tuple[Command, ...]:
         """Take one event and return what is to be done, in order.
 
         Raises UnexpectedEventError, with nothing changed, if the state knows no such event.
         """
+        event = self._with_second_chance(event)
         row = bridge.step(self.state, event)
         self._note_ending(event, now)
         self._note_parts(event)
@@ -148,6 +156,14 @@ class Call:
         if self.answered_at is None or self.ended_at is None:
             return None
         return round(self.ended_at - self.answered_at)
+
+    def _with_second_chance(self, event: bridge.Event) -> bridge.Event:
+        """Let the first voice that does not come up be followed by another Telegram call."""
+        has_failed = isinstance(event, bridge.VoiceEnded) and event.reason is EndReason.VOICE_NOT_CONNECTED
+        if not has_failed or self._has_redialled or self.state not in _VOICE_MAY_FAIL:
+            return event
+        self._has_redialled = True
+        return bridge.VoiceFailed()
 
     def _note_ending(self, event: bridge.Event, now: float) -> None:
         if self.end_reason is not None:

@@ -37,6 +37,7 @@ class CallPorts:
     phone: ports.TelegramPhone
     cards: CardKeeper
     journal: ports.CallJournal
+    new_leg_id: Callable[[], LegId]
     clock: Callable[[], float]
     """UTC epoch seconds."""
 
@@ -84,6 +85,7 @@ class CallRunner:
             Command.POST_CARD: self._post_card,
             Command.RING_EMPLOYEE: lambda call: outside.phone.request(call.employee_leg_id, call.user_id),
             Command.ACCEPT_EMPLOYEE: lambda call: outside.phone.accept(call.employee_leg_id),
+            Command.RENEW_EMPLOYEE: self._renew_employee,
             Command.OPEN_VOICE: self._open_voice,
             Command.RING_FAR: lambda call: outside.worker.send(link.RingPbx(call.far_leg_id)),
             Command.ANSWER_FAR: lambda call: outside.worker.send(link.AnswerPbx(call.far_leg_id)),
@@ -195,6 +197,12 @@ class CallRunner:
         self._outside.cards.post(
             call.call_id, call.user_id, call.card(), lambda: self.feed(call, bridge.CardShown())
         )
+
+    def _renew_employee(self, call: Call) -> None:
+        """Let the Telegram call go whose voice failed; what still comes from it belongs to no call."""
+        failed_leg_id = call.employee_leg_id
+        self.desk.adopt_leg(call, self._outside.new_leg_id())
+        self._outside.phone.end(failed_leg_id, ports.DiscardReason.DISCONNECT)
 
     def _open_voice(self, call: Call) -> None:
         parameters = self._voice.pop(call.employee_leg_id)
