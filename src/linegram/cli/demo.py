@@ -97,7 +97,7 @@ class DemoView:
         self._console.print(_setup_table(records))
         self._console.print(_sound_table(rows))
         self._console.print(
-            "[dim]Delay: from saying a frame until the listener's telephone plays it, its jitter buffer included.\n"
+            "[dim]Delay: from saying a frame to its play-out at the listener's, jitter buffers included.\n"
             "Similarity: cross-correlation of said and heard; 1.00 is the same wave, other words reach 0.3.\n"
             "Lost: RTP packets between PBX and worker.[/dim]"
         )

@@ -23,7 +23,7 @@ SPEAKERS: Final = {
     "Boris": Speaker(115.0, 1),
     "Vera": Speaker(175.0, 3, 1.06),
 }
-_LISTENS_ON_S: Final = 0.8
+_LISTENS_ON_S: Final = 1.0
 _SETTLES_S: Final = 1.0
 _PAUSE_S: Final = 0.5
 _ONSET_DBFS: Final = -30.0

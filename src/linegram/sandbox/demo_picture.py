@@ -38,7 +38,9 @@ def draw(file: Path, rows: list[Row]) -> None:
     width, height = _SIZE_INCHES
     figure = Figure(figsize=(width, height * len(rows) + 0.9), dpi=_DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle("linegram demo: what was said, and what the other person heard", fontsize=17, color=_INK)
+    figure.suptitle(
+        "linegram demo: what was said, and what the other person heard\n", fontsize=17, color=_INK
+    )
     strips: Any = figure.subfigures(len(rows), 1, hspace=0.04, squeeze=False)
     for strip, row in zip(strips[:, 0], rows, strict=True):
         _draw_row(strip, row)
@@ -48,7 +50,7 @@ def draw(file: Path, rows: list[Row]) -> None:
 def _draw_row(strip: Any, row: Row) -> None:
     strip.suptitle(_caption(row), fontsize=12.5, color=_INK, x=0.01, ha="left", weight="bold")
     origin_s = float(row.path.said.times_s[0])
-    length_s = float(row.path.said.times_s[-1]) - origin_s + 0.6
+    length_s = float(row.path.said.times_s[-1]) - origin_s + 0.9
     waves, said, heard = strip.subplots(1, 3, width_ratios=(1.25, 1.0, 1.0))
     _draw_waves(waves, row, origin_s)
     _draw_spectrum(said, row.path.said, origin_s, f"{row.path.speaker} said")

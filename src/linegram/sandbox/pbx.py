@@ -50,8 +50,14 @@ class SandboxPbx:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Hang up every call and free the ports."""
-        await self._open().close()
+        """Close it."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Hang up every call and free the ports. Safe to repeat."""
+        if self._wire is not None:
+            await self._wire.close()
+        self._wire = None
         for call in tuple(self._calls.values()):
             call.audio.close()
 
@@ -156,5 +162,5 @@ class SandboxPbx:
     def _watch(self, call: PbxCall, stage: Stage) -> None:
         self.on_stage(call, stage)
         if stage is Stage.OVER:
-            self._calls.pop(call.account_id, None)
+            del self._calls[call.account_id]
             self._open().drop_account(call.account_id)
