@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from linegram.agent.agent import Agent
 from linegram.agent.host_fleet import FleetSettings
@@ -18,8 +19,13 @@ from linegram.errors import UnavailableError
 from linegram.link.carrier import MemoryLink
 from linegram.link.gate import Gate
 from linegram.media.control import HostSettings
+from linegram.sip.context import EndpointConfig
 from linegram.sip.events import SipEvent
+from linegram.sip.timers import TimerDurations
 from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
+
+_INVITE_SILENCE_S: Final = 10.0
+"""Long enough for five tries of an INVITE; the employee hears silence meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +69,9 @@ async def running_worker(settings: Settings, link: MemoryLink) -> AsyncIterator[
 
 async def _open_transport(settings: Settings, on_event: Callable[[SipEvent], None]) -> SipTransport:
     sip = settings.sip
-    bound = TransportSettings(sip.bind_ip, sip.udp_port, sip.has_tcp, sip.public_ip)
+    durations = TimerDurations(invite_silence_s=_INVITE_SILENCE_S)
+    endpoint = EndpointConfig(local_places={}, durations=durations)
+    bound = TransportSettings(sip.bind_ip, sip.udp_port, sip.has_tcp, sip.public_ip, endpoint)
     try:
         return await SipTransport.open(bound, on_event)
     except OSError as error:
@@ -83,6 +91,11 @@ def pool_settings(settings: Settings) -> HostPoolSettings:
         fleet=FleetSettings(
             calls_per_host=settings.media.calls_per_host,
             spare_hosts=settings.media.spare_hosts,
-            host=HostSettings(engine=settings.media.engine, media_limit_s=settings.rtp.no_media_timeout_s),
+            host=HostSettings(
+                engine=settings.media.engine,
+                media_limit_s=settings.rtp.no_media_timeout_s,
+                log_level=settings.log.level,
+                logs_json=settings.log.format == "json",
+            ),
         ),
     )

@@ -81,15 +81,20 @@ class TimerHeap:
 
 @dataclass(frozen=True, slots=True)
 class TimerDurations:
-    """The base values of RFC 3261 table 4, from which all others follow."""
+    """The base values of RFC 3261 table 4, from which all others follow.
+
+    `invite_silence_s` is timer B, for which the RFC has 64*T1: how long an INVITE waits for the first
+    answer of any kind. Somebody with a silent phone at his ear gives up sooner than after 32 s.
+    """
 
     t1_s: float = 0.5
     t2_s: float = 4.0
     t4_s: float = 5.0
+    invite_silence_s: float = 32.0
 
     @property
     def transaction_s(self) -> float:
-        """64*T1: timers B, F, H, J, L, M, and the life of a 2xx without ACK."""
+        """64*T1: timers F, H, J, L, M, and the life of a 2xx without ACK."""
         return 64 * self.t1_s
 
     @property

@@ -135,6 +135,8 @@ class Transaction:
         match name:
             case Input.TIMER_A:
                 return self._next_interval_s(limit_s=durations.transaction_s)
+            case Input.TIMER_B:
+                return durations.invite_silence_s
             case Input.TIMER_E if self.state is State.PROCEEDING:
                 return durations.t2_s
             case Input.TIMER_E | Input.TIMER_G:
