@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from linegram.cli import accounts
+from linegram.cli.check import check
 from linegram.cli.demo import demo
 from linegram.cli.init import init
 from linegram.cli.sentences import SentenceGroup
@@ -28,6 +29,7 @@ app.add_typer(accounts.app, name="accounts")
 app.command()(demo)
 app.command()(init)
 app.command()(serve)
+app.command()(check)
 
 
 def _print_version(is_wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from linegram.cli.configuration_file import ConfigurationFile
+from linegram.cli.logs import configure_logs
 from linegram.cli.running import only_service
 from linegram.cli.terminal import ConsoleTerminal
+from linegram.config import LogSettings
 
 
 def init(
@@ -20,6 +22,7 @@ def init(
 ) -> None:
     """Set Linegram up: bot, application, calling account. Asks only for what is missing."""
     given: Path | None = context.obj
+    configure_logs(LogSettings(level="error"))  # a person reads this; refusals are said as sentences
     file = ConfigurationFile(given)
     with only_service(file.settings().data_dir):
         from linegram.cli.set_up import set_up  # noqa: PLC0415 - loads the libraries of Telegram
