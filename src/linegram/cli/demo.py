@@ -48,10 +48,12 @@ def demo(
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="linegram-demo-") as folder:
         os.environ["MPLCONFIGDIR"] = folder  # matplotlib keeps a cache of fonts: not in the home folder
-        with _errors_into(out / LOG_NAME), view.busy("Loading the service"):
+        with _errors_into(out / LOG_NAME):
             configure_logs(LogSettings())
-            records = asyncio.run(_run(Path(folder), seconds, view))
-            rows, written, picture = _keep(out, records)
+            with view.busy("Loading the service"):
+                records = asyncio.run(_run(Path(folder), seconds, view))
+            with view.busy("Drawing"):
+                rows, written, picture = _keep(out, records)
     view.show_result(records, rows)
     view.show_files(out, len(written), picture)
     if wrong := _judge(rows):

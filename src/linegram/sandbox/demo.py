@@ -144,8 +144,8 @@ class Demo:
         self.say(ANNA, "answers")
         await conversation.greet(ringing.answer())
         await call.wait_for(Stage.ANSWERED)
-        record = await self._talk(conversation, "Incoming call", answered_s)
-        record.setup_ms["INVITE → Telegram rings"] = (rang_s - call.times_s[Stage.INVITED]) * 1000
+        setup_ms = {"INVITE → Telegram rings": (rang_s - call.times_s[Stage.INVITED]) * 1000}
+        record = await self._talk(conversation, "Incoming call", answered_s, setup_ms)
         self.say(BORIS, "hangs up")
         call.hang_up()
         await ringing.wait_until_over()
@@ -167,31 +167,30 @@ class Demo:
         call = await self._pbx.wait_for_call()
         conversation = Conversation(call, self._phone, far=VERA, near=ANNA)
         await conversation.greet(call.wait_for(Stage.ANSWERED))
-        record = await self._talk(conversation, "Outgoing call", call.times_s[Stage.ANSWERED])
-        record.setup_ms["text → Telegram rings"] = (rang_s - texted_s) * 1000
-        record.setup_ms["Telegram answered → INVITE"] = (call.times_s[Stage.INVITED] - picked_up_s) * 1000
+        setup_ms = {
+            "text → Telegram rings": (rang_s - texted_s) * 1000,
+            "Telegram answered → INVITE": (call.times_s[Stage.INVITED] - picked_up_s) * 1000,
+        }
+        record = await self._talk(conversation, "Outgoing call", call.times_s[Stage.ANSWERED], setup_ms)
         self.say(ANNA, "hangs up")
         await ringing.hang_up()
         await call.wait_for(Stage.OVER)
         return await self._finish(call, record)
 
-    async def _talk(self, conversation: Conversation, title: str, answered_s: float) -> CallRecord:
+    async def _talk(
+        self, conversation: Conversation, title: str, answered_s: float, setup_ms: dict[str, float]
+    ) -> CallRecord:
         await conversation.wait_until_both_hear(_HELLO_HZ)
         self.say("Audio", f"both hear the other's hello; now both speak for {self._talk_s:g} s")
         record = await conversation.talk(title, self._talk_s)
-        record.setup_ms["answer → audio both ways"] = (
-            await conversation.both_heard_s(answered_s, _HELLO_HZ) - answered_s
-        ) * 1000
+        heard_s = await conversation.both_heard_s(answered_s, _HELLO_HZ)
+        record.setup_ms = {**setup_ms, "answer → audio both ways": (heard_s - answered_s) * 1000}
         return record
 
     async def _finish(self, call: PbxCall, record: CallRecord) -> CallRecord:
         await call.wait_for(Stage.OVER)
-        await self._anna.wait_until(lambda: True if self._is_quiet() else None)
         record.take_figures(await self._link.measured.get(), call.audio)
         return record
-
-    def _is_quiet(self) -> bool:
-        return not self._office.world.calls.live()
 
     # ---- what is seen meanwhile
 
