@@ -65,10 +65,8 @@ class SipSettings(Section):
 
     bind_ip: str = "0.0.0.0"
     """Local address to listen on."""
-    udp_port: int = Field(default=5060, ge=0, le=65535)
-    """UDP port for all accounts; 0 takes any free port."""
-    tcp_port: int = Field(default=5060, ge=0, le=65535)
-    """TCP port for incoming connections; 0 takes any free port."""
+    port: int = Field(default=5060, ge=0, le=65535)
+    """UDP and TCP port for all accounts; 0 takes any free port."""
     has_tcp: bool = True
     """Whether to listen on TCP at all."""
     public_ip: str = ""
@@ -86,7 +84,7 @@ class RtpSettings(Section):
     """First UDP port for sound."""
     port_max: int = Field(default=18383, ge=1025, le=65535)
     """Last UDP port for sound; each call takes two ports, and a freed pair rests 30 seconds."""
-    no_media_timeout_s: float = Field(default=30.0, ge=1, le=3600)
+    no_media_timeout_s: float = Field(default=15.0, ge=1, le=3600)
     """A call that receives no sound from the PBX for this long is ended."""
 
     @model_validator(mode="after")

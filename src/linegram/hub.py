@@ -23,6 +23,7 @@ from linegram.calls.switchboard import Switchboard, SwitchboardPorts
 from linegram.config import Settings
 from linegram.errors import UnavailableError
 from linegram.link.carrier import MemoryLink
+from linegram.link.events import RegistrationChanged
 from linegram.link.gate import Gate
 from linegram.office.line_list import LineList
 from linegram.office.watch import OfficeWatch, registration_status
@@ -35,8 +36,8 @@ from linegram.storage.sessions import SessionStore
 from linegram.storage.vault import open_vault
 from linegram.telegram.account import AccountSinks, CallingAccount, EmployeeText
 from linegram.telegram.cards import AccountCards
-from linegram.telegram.connection import TelegramServer, TelegramSettings
-from linegram.units import LegId
+from linegram.telegram.connection import telegram_settings
+from linegram.units import AccountId, LegId, TelegramUserId
 
 _log = structlog.get_logger()
 
@@ -63,77 +64,112 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
     async with AsyncExitStack() as stack:
         vault = open_vault(settings.key.get_secret_value(), settings.key_path)
         database = await stack.enter_async_context(await Database.open(settings.database_url, vault))
-        accounts, people = AccountRepository(database), PeopleRepository(database)
-        journal = DatabaseJournal(database)
-        phone_gate, text_gate = Gate[PhoneEvent](), Gate[EmployeeText]()
-        sinks = AccountSinks(phone=phone_gate, text=text_gate, state=lambda _: None)
-        account = CallingAccount(telegram_settings(settings), SessionStore(database), sinks)
-        await account.start()
-        stack.push_async_callback(account.stop)
-        client = make_bot(settings.telegram.bot_token.get_secret_value(), settings.telegram.bot_api_url)
-        stack.push_async_callback(client.session.close)
-        me = await who_is(client)
-        bot = BotService(client, calling_account_id=account.user_id, calling_account=await account.mention())
-        stack.push_async_callback(bot.close)
-        wait_s = settings.calls.card_wait_ms / 1000
-        poster = AccountCards(account.client, me.username or "", render_plain, post_within_s=wait_s)
-        stack.push_async_callback(poster.close)
-        await poster.prepare()
-        notes = Chain("hub notes")
-        stack.push_async_callback(notes.close)
-        keeper, routes = CardKeeper(poster, bot.editor), OfficeRoutes()
+        telegram = await _connect(settings, database, stack)
+        notes = _Notes(database, telegram.cards)
+        stack.push_async_callback(notes.chain.close)
+        journal, keeper = DatabaseJournal(database), CardKeeper(telegram.cards, telegram.bot.editor)
+        phone = telegram.account.phone
         runner = CallRunner(
             CallPorts(
-                worker=link,
-                phone=account.phone,
-                cards=keeper,
-                journal=journal,
-                new_leg_id=lambda: LegId(_new_id()),
-                clock=time.time,
+                worker=link, phone=phone, cards=keeper, journal=journal, new_leg_id=_new_leg, clock=time.time
             ),
-            CallTimes(direct_window_s=settings.calls.direct_window_s),
+            CallTimes(ring_s=settings.calls.ring_employee_s, direct_window_s=settings.calls.direct_window_s),
         )
         stack.push_async_callback(_release, runner)
-        switchboard = Switchboard(
-            runner,
-            SwitchboardPorts(
-                worker=link,
-                phone=account.phone,
-                routes=routes,
-                registration_changed=lambda change: notes.submit(
-                    lambda: accounts.set_status(registration_status(change))
-                ),
-                heard_from=lambda user_id: notes.submit(lambda: people.mark_written(user_id)),
-                line_used=lambda account_id: notes.submit(lambda: accounts.mark_used(account_id)),
-                say=lambda user_id, text: notes.submit(lambda: poster.say(user_id, text)),
-            ),
-            new_id=_new_id,
-            clock=time.time,
+        outside = SwitchboardPorts(
+            worker=link,
+            phone=phone,
+            routes=notes.routes,
+            registration_changed=notes.registration_changed,
+            heard_from=notes.heard_from,
+            line_used=notes.line_used,
+            say=notes.say,
         )
+        switchboard = Switchboard(runner, outside, new_id=_new_id, clock=time.time)
         link.connect_hub(switchboard.take_report)
-        watch = OfficeWatch(accounts, link.send, routes.renew)
+        watch = OfficeWatch(notes.accounts, link.send, notes.routes.renew)
         await watch.look()
         recovery = Recovery(
-            journal,
-            account.phone,
-            link,
-            settings_of=watch.settings_of,
-            tell=lambda user_id, reason: notes.submit(
-                lambda: poster.say(user_id, texts().say(f"end-{reason.value}"))
-            ),
-            clock=time.time,
+            journal, phone, link, settings_of=watch.settings_of, tell=notes.tell, clock=time.time
         )
         await recovery.run()
-        watching = asyncio.create_task(_keep_looking(watch), name="office watch")
-        stack.callback(watching.cancel)
-        bot.start(CardDesk(switchboard, runner.desk, keeper, journal), LineList(accounts, people))
-        phone_gate.open(switchboard.take_phone_event)
-        text_gate.open(lambda text: switchboard.take_text(text.user_id, text.text))
-        yield Hub(account=account, bot_username=me.username or "", runner=runner, watch=watch)
+        stack.callback(asyncio.create_task(_keep_looking(watch), name="office watch").cancel)
+        telegram.bot.start(
+            CardDesk(switchboard, runner.desk, keeper, journal), LineList(notes.accounts, notes.people)
+        )
+        telegram.phone_events.open(switchboard.take_phone_event)
+        telegram.texts.open(lambda text: switchboard.take_text(text.user_id, text.text))
+        yield Hub(account=telegram.account, bot_username=telegram.bot_username, runner=runner, watch=watch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Telegram:
+    account: CallingAccount
+    cards: AccountCards
+    bot: BotService
+    bot_username: str
+    phone_events: Gate[PhoneEvent]
+    texts: Gate[EmployeeText]
+
+
+async def _connect(settings: Settings, database: Database, stack: AsyncExitStack) -> _Telegram:
+    """Connect the calling account and the bot; what they hear before the calls are ready is kept."""
+    phone_events, arrived = Gate[PhoneEvent](), Gate[EmployeeText]()
+    sinks = AccountSinks(phone=phone_events, text=arrived, state=lambda _: None)
+    account = CallingAccount(telegram_settings(settings), SessionStore(database), sinks)
+    await account.start()
+    stack.push_async_callback(account.stop)
+    client = make_bot(settings.telegram.bot_token.get_secret_value(), settings.telegram.bot_api_url)
+    stack.push_async_callback(client.session.close)
+    username = (await who_is(client)).username or ""
+    bot = BotService(client, calling_account_id=account.user_id, calling_account=await account.mention())
+    stack.push_async_callback(bot.close)
+    wait_s = settings.calls.card_wait_ms / 1000
+    cards = AccountCards(account.client, username, render_plain, post_within_s=wait_s)
+    stack.push_async_callback(cards.close)
+    await cards.prepare()
+    return _Telegram(
+        account=account,
+        cards=cards,
+        bot=bot,
+        bot_username=username,
+        phone_events=phone_events,
+        texts=arrived,
+    )
+
+
+class _Notes:
+    """What calls let the office remember and people read: written in the background, in order."""
+
+    def __init__(self, database: Database, cards: AccountCards) -> None:
+        self.accounts, self.people = AccountRepository(database), PeopleRepository(database)
+        self.routes = OfficeRoutes()
+        self.chain = Chain("hub notes")
+        self._cards = cards
+
+    def registration_changed(self, change: RegistrationChanged) -> None:
+        self.chain.submit(lambda: self.accounts.set_status(registration_status(change)))
+
+    def heard_from(self, user_id: TelegramUserId) -> None:
+        self.chain.submit(lambda: self.people.mark_written(user_id))
+
+    def line_used(self, account_id: AccountId) -> None:
+        self.routes.used(account_id, time.time())
+        self.chain.submit(lambda: self.accounts.mark_used(account_id))
+
+    def say(self, user_id: TelegramUserId, text: str) -> None:
+        self.chain.submit(lambda: self._cards.say(user_id, text))
+
+    def tell(self, user_id: TelegramUserId, reason: EndReason) -> None:
+        self.say(user_id, texts().say(f"end-{reason.value}"))
 
 
 def _new_id() -> str:
     return uuid.uuid4().hex
+
+
+def _new_leg() -> LegId:
+    return LegId(_new_id())
 
 
 async def _release(runner: CallRunner) -> None:
@@ -150,20 +186,3 @@ async def _keep_looking(watch: OfficeWatch) -> None:
             await watch.look()
         except UnavailableError as failure:
             _log.warning("office_not_read", reason=str(failure))
-
-
-def telegram_settings(settings: Settings) -> TelegramSettings:
-    """Return how the calling account reaches Telegram."""
-    telegram = settings.telegram
-    server = None
-    if telegram.server_host:
-        key = telegram.public_key_file.read_text("ascii") if telegram.public_key_file else ""
-        server = TelegramServer(
-            host=telegram.server_host,
-            port=telegram.server_port,
-            dc_id=telegram.server_dc_id,
-            public_key_pem=key,
-        )
-    return TelegramSettings(
-        api_id=telegram.api_id, api_hash=telegram.api_hash.get_secret_value(), server=server
-    )

@@ -70,14 +70,16 @@ async def running_worker(settings: Settings, link: MemoryLink) -> AsyncIterator[
 async def _open_transport(settings: Settings, on_event: Callable[[SipEvent], None]) -> SipTransport:
     sip = settings.sip
     durations = TimerDurations(invite_silence_s=_INVITE_SILENCE_S)
-    endpoint = EndpointConfig(local_places={}, durations=durations)
-    bound = TransportSettings(sip.bind_ip, sip.udp_port, sip.has_tcp, sip.public_ip, endpoint)
+    endpoint = EndpointConfig(
+        local_places={}, durations=durations, ring_limit_s=float(settings.calls.ring_pbx_s)
+    )
+    bound = TransportSettings(sip.bind_ip, sip.port, sip.has_tcp, sip.public_ip, endpoint)
     try:
         return await SipTransport.open(bound, on_event)
     except OSError as error:
         raise UnavailableError(
-            f"The SIP port {sip.bind_ip}:{sip.udp_port} cannot be used: {error.strerror}. "
-            "Is another SIP program running? Choose another port in sip.udp_port."
+            f"The SIP port {sip.bind_ip}:{sip.port} cannot be used: {error.strerror}. "
+            "Is another SIP program running? Choose another port in sip.port."
         ) from error
 
 

@@ -8,38 +8,28 @@ from linegram.errors import UnexpectedEventError
 from linegram.outcomes import EndReason
 
 ENDINGS = ("FarEnded", "PhoneEnded", "VoiceEnded", "Stopped")
-ILLEGAL = {
-    State.NEW: {event.__name__ for event in EVENTS} - {"CallArrived", "CallbackAsked", "DirectAsked"},
-    State.ANNOUNCING: {event.__name__ for event in EVENTS} - {"CardShown", "FarEnded", "Stopped"},
-    State.RINGING_EMPLOYEE: {event.__name__ for event in EVENTS}
-    - {"EmployeeRang", "EmployeeAnswered", "FarEnded", "PhoneEnded", "Stopped"},
-    State.JOINING: {event.__name__ for event in EVENTS} - {"VoiceJoined", "VoiceFailed", *ENDINGS},
-    State.ANSWERING: {event.__name__ for event in EVENTS} - {"FarAnswered", *ENDINGS},
-    State.CALLING_BACK: {event.__name__ for event in EVENTS}
-    - {"CardShown", "WindowClosed", "EmployeeRang", "EmployeeAnswered", "PhoneEnded", "Stopped"},
-    State.AWAITING_EMPLOYEE: {event.__name__ for event in EVENTS}
-    - {"CardShown", "EmployeeCalled", "WindowClosed", "Stopped"},
-    State.JOINING_FIRST: {event.__name__ for event in EVENTS}
-    - {
-        "CardShown",
-        "WindowClosed",
-        "EmployeeAnswered",
-        "VoiceJoined",
-        "VoiceFailed",
-        "PhoneEnded",
-        "VoiceEnded",
-        "Stopped",
+LEGAL = {
+    State.NEW: {"CallArrived", "CallbackAsked", "DirectAsked"},
+    State.ANNOUNCING: {"CardShown", "FarEnded", "Stopped"},
+    State.RINGING_EMPLOYEE: {
+        "EmployeeRang", "EmployeeAnswered", "TimePassed", "FarEnded", "PhoneEnded", "Stopped"
     },
-    State.DIALLING: {event.__name__ for event in EVENTS}
-    - {"FarRang", "EarlyMediaHeard", "FarAnswered", "CardShown", "WindowClosed", *ENDINGS},
-    State.FAR_RINGING: {event.__name__ for event in EVENTS}
-    - {"FarRang", "EarlyMediaHeard", "FarAnswered", "CardShown", "WindowClosed", *ENDINGS},
-    State.SIGNING_OFF: {event.__name__ for event in EVENTS}
-    - {"SignedOff", "CardShown", "WindowClosed", "PhoneEnded", "VoiceEnded", "Stopped"},
-    State.TALKING: {event.__name__ for event in EVENTS}
-    - {"EarlyMediaHeard", "CardShown", "WindowClosed", *ENDINGS},
-    State.ENDED: set[str](),
-}
+    State.JOINING: {"VoiceJoined", "VoiceFailed", *ENDINGS},
+    State.ANSWERING: {"FarAnswered", *ENDINGS},
+    State.CALLING_BACK: {
+        "CardShown", "EmployeeRang", "EmployeeAnswered", "TimePassed", "PhoneEnded", "Stopped"
+    },
+    State.AWAITING_EMPLOYEE: {"CardShown", "EmployeeCalled", "TimePassed", "Stopped"},
+    State.JOINING_FIRST: {
+        "CardShown", "EmployeeAnswered", "VoiceJoined", "VoiceFailed", "PhoneEnded", "VoiceEnded", "Stopped"
+    },
+    State.DIALLING: {"FarRang", "EarlyMediaHeard", "FarAnswered", "CardShown", *ENDINGS},
+    State.FAR_RINGING: {"FarRang", "EarlyMediaHeard", "FarAnswered", "CardShown", *ENDINGS},
+    State.SIGNING_OFF: {"TimePassed", "CardShown", "PhoneEnded", "VoiceEnded", "Stopped"},
+    State.TALKING: {"EarlyMediaHeard", "CardShown", *ENDINGS},
+    State.ENDED: {event.__name__ for event in EVENTS},
+}  # fmt: skip
+ILLEGAL = {state: {event.__name__ for event in EVENTS} - legal for state, legal in LEGAL.items()}
 
 
 def make(event: type[Event]) -> Event:
@@ -79,3 +69,7 @@ def test_every_state_is_reached_from_new_and_leads_to_the_end() -> None:
 
 def test_the_end_is_final() -> None:
     assert all(bridge.step(State.ENDED, make(event)) == (State.ENDED, ()) for event in EVENTS)
+
+
+def test_every_limited_state_ends_when_its_time_is_over() -> None:
+    assert all(bridge.step(state, bridge.TimePassed()).state is State.ENDED for state in bridge.LIMITS)

@@ -128,9 +128,9 @@ def test_an_outgoing_call_brings_the_employee_up_before_it_dials() -> None:
 def test_a_refused_number_is_heard_before_the_call_ends() -> None:
     call = new_call(is_incoming=False)
     run(call, bridge.CallbackAsked(), bridge.EmployeeAnswered(), bridge.VoiceJoined())
-    assert run(call, bridge.FarEnded(EndReason.BUSY)) == [Command.PLAY_ENDING, Command.START_SIGN_OFF]
+    assert run(call, bridge.FarEnded(EndReason.BUSY)) == [Command.PLAY_ENDING]
     assert call.card().state is CardState.ENDED
-    assert run(call, bridge.SignedOff()) == [Command.END_PHONE, Command.END_VOICE]
+    assert run(call, bridge.TimePassed()) == [Command.END_PHONE, Command.END_VOICE]
     run(call, bridge.PhoneEnded(EndReason.COMPLETED), bridge.VoiceEnded(EndReason.COMPLETED))
     assert call.is_over
     assert call.end_reason is EndReason.BUSY
@@ -138,8 +138,8 @@ def test_a_refused_number_is_heard_before_the_call_ends() -> None:
 
 def test_a_direct_call_that_never_comes_leaves_nothing_open() -> None:
     call = new_call(is_incoming=False)
-    commands = run(call, bridge.DirectAsked(), bridge.CardShown(), bridge.WindowClosed())
-    assert commands == [Command.POST_CARD, Command.OPEN_WINDOW]
+    commands = run(call, bridge.DirectAsked(), bridge.CardShown(), bridge.TimePassed())
+    assert commands == [Command.POST_CARD]
     assert call.is_over
     assert call.end_reason is EndReason.DIRECT_CALL_EXPIRED
 

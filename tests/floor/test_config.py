@@ -63,11 +63,11 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
 def test_the_file_is_named_by_the_caller_or_the_environment_or_lies_here(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(tmp_path / "linegram.toml", "[sip]\nudp_port = 1")
-    assert load_settings().sip.udp_port == 1
-    monkeypatch.setenv("LINEGRAM_CONFIG", str(write(tmp_path / "two.toml", "[sip]\nudp_port = 2")))
-    assert load_settings().sip.udp_port == 2
-    assert load_settings(write(tmp_path / "three.toml", "[sip]\nudp_port = 3")).sip.udp_port == 3
+    write(tmp_path / "linegram.toml", "[sip]\nport = 1")
+    assert load_settings().sip.port == 1
+    monkeypatch.setenv("LINEGRAM_CONFIG", str(write(tmp_path / "two.toml", "[sip]\nport = 2")))
+    assert load_settings().sip.port == 2
+    assert load_settings(write(tmp_path / "three.toml", "[sip]\nport = 3")).sip.port == 3
 
 
 def test_relative_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:

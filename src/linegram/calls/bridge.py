@@ -86,12 +86,8 @@ class FarAnswered(Event, frozen=True):
     """The PBX leg is up."""
 
 
-class WindowClosed(Event, frozen=True):
-    """The employee did not call within the direct-call window."""
-
-
-class SignedOff(Event, frozen=True):
-    """The employee has heard the ending tone."""
+class TimePassed(Event, frozen=True):
+    """The time that `LIMITS` gives the present state is over."""
 
 
 class PartEnded(Event, frozen=True):
@@ -134,8 +130,6 @@ class Command(Enum):
     CONNECT_AUDIO = "connect_audio"
     PLAY_RING_BACK = "play_ring_back"
     PLAY_ENDING = "play_ending"
-    OPEN_WINDOW = "open_window"
-    START_SIGN_OFF = "start_sign_off"
     RELEASE = "release"
     END_FAR = "end_far"
     END_PHONE = "end_phone"
@@ -150,11 +144,30 @@ class Row(NamedTuple):
 
 
 _RELEASED: Final = Row(State.ENDED, (Command.RELEASE,))
-_SIGN_OFF: Final = Row(State.SIGNING_OFF, (Command.PLAY_ENDING, Command.START_SIGN_OFF))
+_SIGN_OFF: Final = Row(State.SIGNING_OFF, (Command.PLAY_ENDING,))
 _DIAL: Final = Row(State.DIALLING, (Command.DIAL_FAR,))
 _TALK: Final = Row(State.TALKING, (Command.CONNECT_AUDIO,))
 _CALL_AGAIN: Final = (Command.RENEW_EMPLOYEE, Command.RING_EMPLOYEE)
 _HEAR_FAR: Final = Row(State.FAR_RINGING, (Command.CONNECT_AUDIO,))
+
+
+class Limit(Enum):
+    """How long a state may last; the seconds are settings."""
+
+    RING = "ring"
+    DIRECT_WINDOW = "direct_window"
+    SIGN_OFF = "sign_off"
+
+
+LIMITS: Final[Mapping[State, Limit]] = MappingProxyType(
+    {
+        State.RINGING_EMPLOYEE: Limit.RING,
+        State.CALLING_BACK: Limit.RING,
+        State.AWAITING_EMPLOYEE: Limit.DIRECT_WINDOW,
+        State.SIGNING_OFF: Limit.SIGN_OFF,
+    }
+)
+"""The states that end by themselves. The clock starts when a call comes into such a state."""
 
 _PROGRESS: Final[Mapping[tuple[State, type[Event]], Row]] = {
     # Incoming: the card, then the employee's phone, then his voice, then the PBX's answer.
@@ -171,17 +184,14 @@ _PROGRESS: Final[Mapping[tuple[State, type[Event]], Row]] = {
     (State.CALLING_BACK, EmployeeRang): Row(State.CALLING_BACK),
     (State.CALLING_BACK, EmployeeAnswered): Row(State.JOINING_FIRST, (Command.OPEN_VOICE,)),
     # Outgoing, direct: the employee calls within the window.
-    (State.NEW, DirectAsked): Row(State.AWAITING_EMPLOYEE, (Command.POST_CARD, Command.OPEN_WINDOW)),
+    (State.NEW, DirectAsked): Row(State.AWAITING_EMPLOYEE, (Command.POST_CARD,)),
     (State.AWAITING_EMPLOYEE, CardShown): Row(State.AWAITING_EMPLOYEE),
     (State.AWAITING_EMPLOYEE, EmployeeCalled): Row(State.JOINING_FIRST, (Command.ACCEPT_EMPLOYEE,)),
-    (State.AWAITING_EMPLOYEE, WindowClosed): _RELEASED,
     # Outgoing, both: progress is heard inside the Telegram call.
     (State.JOINING_FIRST, CardShown): Row(State.JOINING_FIRST),
-    (State.JOINING_FIRST, WindowClosed): Row(State.JOINING_FIRST),
     (State.JOINING_FIRST, EmployeeAnswered): Row(State.JOINING_FIRST, (Command.OPEN_VOICE,)),
     (State.JOINING_FIRST, VoiceJoined): _DIAL,
     (State.JOINING_FIRST, VoiceFailed): Row(State.CALLING_BACK, _CALL_AGAIN),
-    (State.CALLING_BACK, WindowClosed): Row(State.CALLING_BACK),
     (State.DIALLING, FarRang): Row(State.FAR_RINGING, (Command.PLAY_RING_BACK,)),
     (State.DIALLING, EarlyMediaHeard): _HEAR_FAR,
     (State.DIALLING, FarAnswered): _TALK,
@@ -190,7 +200,6 @@ _PROGRESS: Final[Mapping[tuple[State, type[Event]], Row]] = {
     (State.FAR_RINGING, EarlyMediaHeard): _HEAR_FAR,
     (State.FAR_RINGING, FarAnswered): _TALK,
     (State.FAR_RINGING, FarEnded): _SIGN_OFF,
-    (State.SIGNING_OFF, SignedOff): _RELEASED,
     (State.TALKING, EarlyMediaHeard): Row(State.TALKING),
 }
 
@@ -222,23 +231,23 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     FarRang,
     EarlyMediaHeard,
     FarAnswered,
-    WindowClosed,
-    SignedOff,
+    TimePassed,
     FarEnded,
     PhoneEnded,
     VoiceEnded,
     Stopped,
 )
 
-# A card is posted beside the call and the window's timer is not called back: late reports mean nothing.
-_LATE_REPORTS: Final = (State.DIALLING, State.FAR_RINGING, State.SIGNING_OFF, State.TALKING)
+# A card is posted beside the call: its report may be late, and then means nothing.
+_LATE_CARD: Final = (State.DIALLING, State.FAR_RINGING, State.SIGNING_OFF, State.TALKING)
 
 TRANSITIONS: Final[Mapping[tuple[State, type[Event]], Row]] = MappingProxyType(
     {
         **_PROGRESS,
         **{(state, part): _RELEASED for state, parts in _PARTS_BY_STATE.items() for part in parts},
         **{(state, Stopped): _RELEASED for state in _PARTS_BY_STATE},
-        **{(state, late): Row(state) for state in _LATE_REPORTS for late in (CardShown, WindowClosed)},
+        **{(state, CardShown): Row(state) for state in _LATE_CARD},
+        **{(state, TimePassed): _RELEASED for state in LIMITS},
         # What was on its way when the call ended, the confirmations of our own releases among it.
         **{(State.ENDED, event): Row(State.ENDED) for event in EVENTS},
     }

@@ -75,6 +75,13 @@ _BUTTONS: Final[Mapping[CardState, tuple[CardButton, ...]]] = MappingProxyType(
         CardState.ENDED: (CardButton.CALL_BACK,),
     }
 )
+_TIME_OVER: Final[Mapping[State, EndReason]] = MappingProxyType(
+    {
+        State.RINGING_EMPLOYEE: EndReason.NO_ANSWER,
+        State.CALLING_BACK: EndReason.NO_ANSWER,
+        State.AWAITING_EMPLOYEE: EndReason.DIRECT_CALL_EXPIRED,
+    }
+)
 _VOICE_MAY_FAIL: Final = frozenset({State.JOINING, State.JOINING_FIRST})
 _ANSWERED_STATES: Final = frozenset({State.ANSWERING, State.TALKING})
 
@@ -168,8 +175,8 @@ class Call:
     def _note_ending(self, event: bridge.Event, now: float) -> None:
         if self.end_reason is not None:
             return
-        if isinstance(event, bridge.WindowClosed) and self.state is State.AWAITING_EMPLOYEE:
-            self.end_reason = EndReason.DIRECT_CALL_EXPIRED
+        if isinstance(event, bridge.TimePassed):
+            self.end_reason = _TIME_OVER.get(self.state)
         elif isinstance(event, bridge.PartEnded):
             hung_up_early = event.reason is EndReason.COMPLETED and self.answered_at is None
             self.end_reason = EndReason.CANCELLED if hung_up_early else event.reason

@@ -13,7 +13,7 @@ from typing import Any, Final
 import structlog
 
 from linegram.calls import bridge, ports
-from linegram.calls.bridge import Command
+from linegram.calls.bridge import Command, Limit
 from linegram.calls.call import Call
 from linegram.calls.cards import CardKeeper
 from linegram.calls.chain import Chain
@@ -24,7 +24,7 @@ from linegram.link import commands as link
 from linegram.link import events as reports
 from linegram.link.voice import VoiceParameters
 from linegram.outcomes import EndReason
-from linegram.units import LegId, mask_number
+from linegram.units import CallId, LegId, mask_number
 
 _log = structlog.get_logger()
 
@@ -46,6 +46,7 @@ class CallPorts:
 class CallTimes:
     """How long a call waits for people, in seconds."""
 
+    ring_s: float = 45.0
     direct_window_s: float = 60.0
     sign_off_s: float = 3.0
 
@@ -78,7 +79,12 @@ class CallRunner:
         self._times = times or CallTimes()
         self._journal = Chain("call journal")
         self._voice: dict[LegId, VoiceParameters] = {}
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers: dict[CallId, asyncio.TimerHandle] = {}
+        self._limits_s: Mapping[Limit, float] = {
+            Limit.RING: self._times.ring_s,
+            Limit.DIRECT_WINDOW: self._times.direct_window_s,
+            Limit.SIGN_OFF: self._times.sign_off_s,
+        }
         self._idle = asyncio.Event()
         self._idle.set()
         self._actions: Mapping[Command, Callable[[Call], None]] = {
@@ -93,12 +99,6 @@ class CallRunner:
             Command.CONNECT_AUDIO: lambda call: outside.worker.send(link.ConnectAudio(call.call_id)),
             Command.PLAY_RING_BACK: lambda call: self._play(call, link.Tone.RING_BACK),
             Command.PLAY_ENDING: lambda call: self._play(call, ENDING_TONE[_ending(call)]),
-            Command.OPEN_WINDOW: lambda call: self._later(
-                self._times.direct_window_s, call, bridge.WindowClosed()
-            ),
-            Command.START_SIGN_OFF: lambda call: self._later(
-                self._times.sign_off_s, call, bridge.SignedOff()
-            ),
             Command.END_FAR: self._end_far,
             Command.END_PHONE: lambda call: outside.phone.end(
                 call.employee_leg_id, DISCARD_REASON[_ending(call)]
@@ -172,6 +172,7 @@ class CallRunner:
         for command in todo:
             self._actions[command](call)
         if call.state is not before:
+            self._arm(call)
             self._outside.cards.update(call.call_id, call.card(), is_last=call.state is bridge.State.ENDED)
         if call.is_over and self.desk.get(call.call_id) is call:
             self._finish(call)
@@ -181,8 +182,6 @@ class CallRunner:
         for call in self.desk:
             self.feed(call, bridge.Stopped(reason))
         await self._idle.wait()
-        for timer in self._timers:
-            timer.cancel()
         await self._outside.cards.close()
         await self._journal.close()
 
@@ -220,13 +219,16 @@ class CallRunner:
     def _play(self, call: Call, tone: link.Tone) -> None:
         self._outside.worker.send(link.PlayTone(call.call_id, tone))
 
-    def _later(self, delay_s: float, call: Call, event: bridge.Event) -> None:
-        def fire() -> None:
-            self._timers.discard(timer)
-            self.feed(call, event)
-
-        timer = asyncio.get_running_loop().call_later(delay_s, fire)
-        self._timers.add(timer)
+    def _arm(self, call: Call) -> None:
+        """Start the clock of the state that a call has come into; the one of the state before is stopped."""
+        running = self._timers.pop(call.call_id, None)
+        if running is not None:
+            running.cancel()
+        limit = bridge.LIMITS.get(call.state)
+        if limit is not None:
+            self._timers[call.call_id] = asyncio.get_running_loop().call_later(
+                self._limits_s[limit], self.feed, call, bridge.TimePassed()
+            )
 
     def _note_leg(self, call: Call, leg_id: LegId, how_to_end: dict[str, Any]) -> None:
         note = {**how_to_end, "call": _summary(call)}

@@ -85,7 +85,7 @@ class SandboxOffice:
                 "server_port": port,
                 "public_key_file": self._key_file,
             },
-            "sip": {"bind_ip": "127.0.0.1", "udp_port": 0, "tcp_port": 0},
+            "sip": {"bind_ip": "127.0.0.1", "port": 0},
             "rtp": {"bind_ip": "127.0.0.1"},
         }
         names = base.keys() | sections.keys()

@@ -6,6 +6,7 @@ from typing import Any
 from telethon import TelegramClient
 from telethon.crypto import rsa
 
+from linegram.config import Settings
 from linegram.telegram.session import AccountSession
 
 
@@ -28,6 +29,23 @@ class TelegramSettings:
     server: TelegramServer | None = None
     device_model: str = "Linegram"
     connect_within_s: int = 10
+
+
+def telegram_settings(settings: Settings) -> TelegramSettings:
+    """Return what the configuration says of the calling account's way to Telegram."""
+    telegram = settings.telegram
+    server = None
+    if telegram.server_host:
+        key = telegram.public_key_file.read_text("ascii") if telegram.public_key_file else ""
+        server = TelegramServer(
+            host=telegram.server_host,
+            port=telegram.server_port,
+            dc_id=telegram.server_dc_id,
+            public_key_pem=key,
+        )
+    return TelegramSettings(
+        api_id=telegram.api_id, api_hash=telegram.api_hash.get_secret_value(), server=server
+    )
 
 
 def calling_client(settings: TelegramSettings, session: AccountSession) -> TelegramClient:
