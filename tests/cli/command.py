@@ -97,7 +97,6 @@ def sandbox_server(office: SandboxOffice) -> dict[str, str | int]:
         "telegram.server_port": telegram.server_port,
         "telegram.public_key_file": str(telegram.public_key_file),
         "sip.bind_ip": "127.0.0.1",
-        "sip.udp_port": 0,
-        "sip.tcp_port": 0,
+        "sip.port": 0,
         "rtp.bind_ip": "127.0.0.1",
     }

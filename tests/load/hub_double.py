@@ -52,7 +52,7 @@ async def commanded_worker(*, calls_per_host: int = 8) -> AsyncIterator[tuple[Wo
     link = MemoryLink()
     hub = HubDouble(link)
     settings = Settings(
-        sip=SipSettings(bind_ip="127.0.0.1", udp_port=0, tcp_port=0),
+        sip=SipSettings(bind_ip="127.0.0.1", port=0),
         rtp=RtpSettings(bind_ip="127.0.0.1"),
         media=MediaSettings(calls_per_host=calls_per_host),
     )

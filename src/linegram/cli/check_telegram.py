@@ -9,9 +9,9 @@ from linegram.cli.findings import NotCheckedError
 from linegram.cli.inline_probe import probe_inline
 from linegram.config import Settings
 from linegram.errors import RefusedError
-from linegram.hub import telegram_settings
 from linegram.storage.database import Database
 from linegram.storage.sessions import SessionStore
+from linegram.telegram.connection import telegram_settings
 
 CLOCK_LIMIT_S: Final = 20.0
 """What employees text is ignored when it looks a minute old: a clock that is wrong costs calls."""

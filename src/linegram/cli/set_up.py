@@ -10,10 +10,10 @@ from linegram.cli.sign_in_dialog import WrongApplicationError, sign_in
 from linegram.cli.terminal import Terminal
 from linegram.config import Settings
 from linegram.errors import RefusedError, UnavailableError
-from linegram.hub import telegram_settings
 from linegram.storage.database import Database
 from linegram.storage.sessions import SessionStore
 from linegram.storage.vault import create_key_file, open_vault
+from linegram.telegram.connection import telegram_settings
 from linegram.telegram.sign_in import SignedInAccount, SignIn
 from linegram.units import TelegramUserId
 
