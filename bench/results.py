@@ -1,0 +1,42 @@
+"""Measured figures and the files that keep them: `{name: {value, unit, command, when, machine}}`."""
+
+import json
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+RESULTS = Path(__file__).parent / "results.json"
+SOAK_RESULTS = Path(__file__).parent / "soak.json"
+
+
+class Figure(NamedTuple):
+    """One measured value and its unit."""
+
+    value: float
+    unit: str
+
+
+def machine() -> str:
+    """Describe where and beside how much other work something was measured."""
+    models = [
+        line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")
+    ]
+    model = models[0].partition(":")[2].strip() if models else "unknown processor"
+    return f"{os.cpu_count()} cores, {model}, load average {os.getloadavg()[0]:.1f}"
+
+
+def keep(path: Path, figures: Mapping[str, Figure], command: str) -> None:
+    """Write figures into a results file; what others wrote there stays."""
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    for name, figure in figures.items():
+        kept[name] = {
+            "value": round(figure.value, 3),
+            "unit": figure.unit,
+            "command": command,
+            "when": when,
+            "machine": machine(),
+        }
+    path.write_text(json.dumps(dict(sorted(kept.items())), indent=2) + "\n")
