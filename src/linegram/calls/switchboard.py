@@ -128,12 +128,17 @@ class Switchboard:
         """Take what somebody wrote to the calling account: an employee, a number to dial."""
         self._outside.heard_from(user_id)
         awaited = self._runner.desk.awaited(user_id)
-        if awaited is not None:  # the newest number wins
-            self._runner.feed(awaited, bridge.Stopped(EndReason.CANCELLED))
-        if self._runner.desk.current(user_id) is not None:
+        if awaited is None and self._runner.desk.current(user_id) is not None:
             self._outside.say(user_id, ALREADY_TALKING)
             return
-        self._dial(user_id, text)
+        try:
+            route = self._outside.routes.outgoing(user_id, text)
+        except RefusedError as refusal:
+            self._outside.say(user_id, str(refusal))
+            return
+        if awaited is not None:  # the newest number wins
+            self._runner.feed(awaited, bridge.Stopped(EndReason.CANCELLED))
+        self._dial(user_id, route)
 
     def take_button(self, user_id: TelegramUserId, call_id: CallId, button: CardButton, number: str) -> None:
         """Take a press under a card; `number` is what the card says."""
@@ -145,12 +150,7 @@ class Switchboard:
             case CardButton.CALL_BACK:
                 self.take_text(user_id, number)
 
-    def _dial(self, user_id: TelegramUserId, text: str) -> None:
-        try:
-            route = self._outside.routes.outgoing(user_id, text)
-        except RefusedError as refusal:
-            self._outside.say(user_id, str(refusal))
-            return
+    def _dial(self, user_id: TelegramUserId, route: ports.OutgoingRoute) -> None:
         call = Call(
             call_id=CallId(self._new_id()),
             account_id=route.account_id,
