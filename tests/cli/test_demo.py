@@ -6,6 +6,7 @@ import subprocess
 import sys
 import wave
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,7 @@ from linegram.audio.tones import ToneGenerator, parse_cadence
 from linegram.cli import app
 from linegram.cli.demo import LOG_NAME, PICTURE_NAME
 from linegram.errors import UnavailableError
-from linegram.sandbox.demo_call import SPEAKERS, CallRecord
-from linegram.sandbox.demo_call import Path as AudioPath
+from linegram.sandbox.demo_call import SPEAKERS, AudioPath, CallRecord
 from linegram.sandbox.demo_figures import LOWEST_SIMILARITY, compare
 from linegram.sandbox.demo_picture import draw
 from linegram.sandbox.demo_report import complaints, rows_of, write_recordings
@@ -62,6 +62,18 @@ def call_record(*, far_heard: Track, near_heard: Track) -> CallRecord:
     return CallRecord("Incoming call", "PCMA", paths)
 
 
+def processes_of_session(session: int) -> list[str]:
+    """Whoever still runs in a session, by name."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            name, _, rest = status.read_text().rpartition(") ")
+            state, _, _, its_session = rest.split()[:4]
+            if int(its_session) == session and state != "Z":
+                found.append(name)
+    return found
+
+
 # ---- the whole demo
 
 
@@ -69,23 +81,25 @@ def call_record(*, far_heard: Track, near_heard: Track) -> CallRecord:
 def test_the_demo_runs_from_the_command_line_and_leaves_only_its_results(tmp_path: Path) -> None:
     temporary, out = tmp_path / "tmp", tmp_path / "out"
     temporary.mkdir()
-    ended = subprocess.run(
+    process = subprocess.Popen(
         [Path(sys.executable).parent / "linegram", "demo", "--plain", "--seconds", "4", "--out", str(out)],
         env={**os.environ, "TMPDIR": str(temporary)},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=110,
-        check=False,
+        start_new_session=True,
     )
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert ended.stderr == ""
+    shown, complained = process.communicate(timeout=110)
+    assert process.returncode == 0, shown + complained
+    assert complained == ""
+    assert processes_of_session(process.pid) == []
     assert {file.name for file in out.iterdir()} == RECORDINGS | {PICTURE_NAME, LOG_NAME}
     for direction in ("Boris → Anna", "Anna → Boris", "Vera → Anna", "Anna → Vera"):
-        assert re.search(rf"{direction} .* yes ", ended.stdout), ended.stdout
+        assert re.search(rf"{direction} .* yes ", shown), shown
     for what in ("📞 Incoming call", "Telegram rings", "205: INVITE", "200 OK, PCMA", "Everybody heard"):
-        assert what in ended.stdout
+        assert what in shown
     assert list(temporary.iterdir()) == []
-    assert "\x1b" not in ended.stdout
+    assert "\x1b" not in shown
 
 
 # ---- the judgement

@@ -26,6 +26,7 @@ from linegram.sandbox.office import SandboxOffice
 from linegram.sandbox.pbx import SandboxPbx
 from linegram.sandbox.pbx_call import PbxCall, Stage
 from linegram.sandbox.pbx_extensions import telephone, tone
+from linegram.sandbox.reflector import outside_address
 from linegram.units import TelegramUserId
 from linegram.worker import running_worker
 
@@ -88,6 +89,7 @@ class Demo:
     # ---- the office
 
     async def _open(self) -> None:
+        outside_address()  # raises a sentence where WebRTC cannot work
         enter = self._stack.enter_async_context
         self._office = await enter(SandboxOffice(self._folder))
         self.say(

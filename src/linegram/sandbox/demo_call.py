@@ -1,6 +1,7 @@
 """One call of the demo: who says what when, what the others hear, and the figures of it."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
@@ -30,7 +31,7 @@ _ONSET_DBFS: Final = -30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class AudioPath:
     """One direction of a call."""
 
     speaker: str
@@ -45,7 +46,7 @@ class CallRecord:
 
     title: str
     codec: str
-    paths: tuple[Path, Path]
+    paths: tuple[AudioPath, AudioPath]
     setup_ms: dict[str, float] = field(default_factory=dict)
     lost_percent: tuple[float, float] = (0.0, 0.0)
 
@@ -95,25 +96,20 @@ class Conversation:
         far_began_s = time.monotonic()
         near_began_s = await self._phone.voice.play(near_words)
         await asyncio.sleep(talk_s + _LISTENS_ON_S)
-        until_s = time.monotonic()
         far_said = self._call.audio.said().between(far_began_s, far_began_s + talk_s + 0.04)
+        near_heard = (await self._near_heard()).between(far_began_s, math.inf)
+        far_heard = self._call.audio.heard().between(near_began_s, math.inf)
         near_said = _as_track(near_words, near_began_s)
-        near_heard = await self._near_heard()
-        return CallRecord(
-            title,
-            self._call.audio.codec,
-            (
-                Path(self._far, self._near, far_said, near_heard.between(far_began_s, until_s)),
-                Path(
-                    self._near, self._far, near_said, self._call.audio.heard().between(near_began_s, until_s)
-                ),
-            ),
+        paths = (
+            AudioPath(self._far, self._near, far_said, near_heard),
+            AudioPath(self._near, self._far, near_said, far_heard),
         )
+        return CallRecord(title, self._call.audio.codec, paths)
 
     async def both_heard_s(self, after_s: float, far_hello_hz: float) -> float:
         """Return when the later of the two began to hear the other's hello."""
-        near = (await self._near_heard()).between(after_s, time.monotonic())
-        far = self._call.audio.heard().between(after_s, time.monotonic())
+        near = (await self._near_heard()).between(after_s, math.inf)
+        far = self._call.audio.heard().between(after_s, math.inf)
         return max(_onset(near, far_hello_hz), _onset(far, NEAR_HELLO_HZ))
 
     async def _near_heard(self) -> Track:

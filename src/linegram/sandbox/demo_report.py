@@ -4,8 +4,7 @@ import wave
 from dataclasses import dataclass
 from pathlib import Path
 
-from linegram.sandbox.demo_call import CallRecord
-from linegram.sandbox.demo_call import Path as AudioPath
+from linegram.sandbox.demo_call import AudioPath, CallRecord
 from linegram.sandbox.demo_figures import LOWEST_SIMILARITY, Hearing, compare
 from linegram.sandbox.pbx_audio import Track
 
