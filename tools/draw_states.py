@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, TypeVar, get_args
 
 from linegram.calls import bridge
+from linegram.calls.runner import CallTimes
 from linegram.sip import (
     established_call,
     invite_client,
@@ -92,12 +93,17 @@ tables below them have every row."""
 
 
 def _call() -> Machine:
+    times = CallTimes()
+    limits = ", ".join(
+        f"{_word(at)} {getattr(times, f'{limit.value}_s'):g} s" for at, limit in bridge.LIMITS.items()
+    )
     return Machine(
         title="A call",
         source="calls/bridge.py",
         text=(
             "What the hub decides about one call between an employee and somebody behind the PBX. `release`"
             " ends each part of the call that is still open, once: the PBX leg, the Telegram call, its voice."
+            f" Time until `TimePassed`, unless the settings say otherwise: {limits}."
         ),
         states=_words(bridge.State),
         events=[event.__name__ for event in bridge.EVENTS],
@@ -249,9 +255,11 @@ def _shared(machine: Machine) -> dict[tuple[str, str, tuple[str, ...]], list[str
 
 
 def _picture(machine: Machine, shared: Mapping[tuple[str, str, tuple[str, ...]], list[str]]) -> str:
+    own = [row for row in machine.transitions if (row.event, row.next_state, row.acts) not in shared]
+    leads_on = {row.state for row in own if row.state != row.next_state}
     edges: dict[tuple[str, str], list[str]] = {}
     for row in machine.transitions:
-        if not row.is_deaf and (row.event, row.next_state, row.acts) not in shared:
+        if not row.is_deaf and (row in own or row.state not in leads_on):
             edges.setdefault((row.state, row.next_state), []).append(row.event)
     starts = [f"    [*] --> {state}" for state in machine.starts]
     lines = [f"    {here} --> {there}: {', '.join(events)}" for (here, there), events in edges.items()]
@@ -264,7 +272,7 @@ def _told(shared: Mapping[tuple[str, str, tuple[str, ...]], list[str]]) -> Itera
     grouped: dict[tuple[str, tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for (event, next_state, acts), states in shared.items():
         grouped.setdefault((next_state, acts, tuple(states)), []).append(event)
-    yield "Not drawn, because it is the same from several states:"
+    yield "The same from several states, and so drawn only where nothing else leads on:"
     yield "\n".join(
         f"- {_codes(events)} → `{next_state}`{_done(acts)}, from {_codes(states)}"
         for (next_state, acts, states), events in grouped.items()

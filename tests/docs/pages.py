@@ -42,7 +42,9 @@ def command_lines(page: Path) -> Iterator[list[str]]:
             r" \\?\|\|? | && |; ", text.removeprefix("ExecStart=").strip().removeprefix("$ ")
         ):
             words = _words(command)
-            if words and Path(words[0]).name == "linegram" and len(words) > 1:
+            if (
+                words and Path(words[0]).name == "linegram" and words[1:2] not in ([], ["is"])
+            ):  # is: its output
                 yield words[1:]
 
 
