@@ -80,6 +80,7 @@ class CallRunner:
         self._journal = Chain("call journal")
         self._voice: dict[LegId, VoiceParameters] = {}
         self._timers: dict[CallId, asyncio.TimerHandle] = {}
+        self._stopped_by: EndReason | None = None
         self._limits_s: Mapping[Limit, float] = {
             Limit.RING: self._times.ring_s,
             Limit.DIRECT_WINDOW: self._times.direct_window_s,
@@ -107,7 +108,7 @@ class CallRunner:
         }
 
     def begin(self, call: Call, first: bridge.Event) -> None:
-        """Take in a new call with the event that made it."""
+        """Take in a new call with the event that made it; one that comes too late is ended at once."""
         self.desk.add(call)
         self._idle.clear()
         _log.info(
@@ -118,6 +119,8 @@ class CallRunner:
             number=mask_number(call.number),
         )
         self.feed(call, first)
+        if self._stopped_by is not None:
+            self.feed(call, bridge.Stopped(self._stopped_by))
 
     def take_report(self, leg_id: LegId, report: reports.Event) -> None:
         """Take what the worker reports of a leg. Reports of legs that are over are dropped."""
@@ -179,6 +182,7 @@ class CallRunner:
 
     async def close(self, reason: EndReason) -> None:
         """End every call and wait until all their parts are released and noted."""
+        self._stopped_by = reason
         for call in self.desk:
             self.feed(call, bridge.Stopped(reason))
         await self._idle.wait()
