@@ -218,7 +218,7 @@ def test_a_party_that_hears_nothing_ends_the_command_with_a_sentence(run_demo: C
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (UnavailableError("The call is over."), "The call is over. The last that happened was: nothing."),
+        (UnavailableError("the call is over"), "The call is over. The last that happened was: nothing."),
         (TimeoutError(), "The demo stood still. The last that happened was: nothing."),
     ],
 )

@@ -122,7 +122,10 @@ async def _run(folder: Path, talk_s: float, view: DemoView) -> "list[CallRecord]
     except TimeoutError as error:
         raise UnavailableError(f"The demo stood still. The last that happened was: {view.last}.") from error
     except UnavailableError as error:
-        raise UnavailableError(f"{error} The last that happened was: {view.last}.") from error
+        reason = str(error).rstrip(".")
+        raise UnavailableError(
+            f"{reason[:1].upper()}{reason[1:]}. The last that happened was: {view.last}."
+        ) from error
 
 
 def _keep(out: Path, records: "list[CallRecord]") -> "tuple[list[Row], list[Path], str]":
