@@ -37,6 +37,7 @@ from linegram.storage.vault import open_vault
 from linegram.telegram.account import AccountSinks, CallingAccount, EmployeeText
 from linegram.telegram.cards import AccountCards
 from linegram.telegram.connection import telegram_settings
+from linegram.telegram.phone import CallingAccountPhone
 from linegram.units import AccountId, LegId, TelegramUserId
 
 _log = structlog.get_logger()
@@ -73,18 +74,10 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
             CallPorts(
                 worker=link, phone=phone, cards=keeper, journal=journal, new_leg_id=_new_leg, clock=time.time
             ),
-            CallTimes(ring_s=settings.calls.ring_employee_s, direct_window_s=settings.calls.direct_window_s),
+            _times(settings),
         )
         stack.push_async_callback(_release, runner)
-        outside = SwitchboardPorts(
-            worker=link,
-            phone=phone,
-            routes=notes.routes,
-            registration_changed=notes.registration_changed,
-            heard_from=notes.heard_from,
-            line_used=notes.line_used,
-            say=notes.say,
-        )
+        outside = notes.switchboard_ports(link, phone)
         switchboard = Switchboard(runner, outside, new_id=_new_id, clock=time.time)
         link.connect_hub(switchboard.take_report)
         watch = OfficeWatch(notes.accounts, link.send, notes.routes.renew)
@@ -147,6 +140,17 @@ class _Notes:
         self.chain = Chain("hub notes")
         self._cards = cards
 
+    def switchboard_ports(self, link: MemoryLink, phone: CallingAccountPhone) -> SwitchboardPorts:
+        return SwitchboardPorts(
+            worker=link,
+            phone=phone,
+            routes=self.routes,
+            registration_changed=self.registration_changed,
+            heard_from=self.heard_from,
+            line_used=self.line_used,
+            say=self.say,
+        )
+
     def registration_changed(self, change: RegistrationChanged) -> None:
         self.chain.submit(lambda: self.accounts.set_status(registration_status(change)))
 
@@ -162,6 +166,11 @@ class _Notes:
 
     def tell(self, user_id: TelegramUserId, reason: EndReason) -> None:
         self.say(user_id, texts().say(f"end-{reason.value}"))
+
+
+def _times(settings: Settings) -> CallTimes:
+    calls = settings.calls
+    return CallTimes(ring_s=calls.ring_employee_s, direct_window_s=calls.direct_window_s)
 
 
 def _new_id() -> str:
