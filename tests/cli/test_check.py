@@ -19,8 +19,9 @@ from linegram.link.accounts import RegistrationState
 from linegram.office.account import AccountStatus, SipAccount
 from linegram.sandbox.office import SandboxOffice
 from linegram.units import AccountId, TelegramUserId
-from tests.cli.command import command, write_settings
+from tests.cli.command import WAIT_S, command, write_settings
 from tests.peers.asterisk import Asterisk
+from tests.peers.waiting import until
 
 OWNER = TelegramUserId(1)
 
@@ -38,6 +39,10 @@ def an_account(login: str, host: str = "127.0.0.1", port: int = 9, **others: Any
         "owner_id": OWNER,
     }
     return SipAccount(**fields | others)
+
+
+async def has_contact(pbx: Asterisk, login: str) -> bool:
+    return f" {login}/sip:" in await pbx.cli("pjsip show contacts")
 
 
 @contextmanager
@@ -78,6 +83,24 @@ async def test_an_incomplete_configuration_names_what_is_missing_and_the_rest_is
     )
     assert found["key and database"].mark is Mark.OK
     assert "bot token" not in found
+
+
+@pytest.mark.parametrize(
+    ("telegram", "sentence"),
+    [
+        ({"bot_token": "nonsense"}, "telegram.bot_token is no bot token"),
+        (
+            {"public_key_file": Path("/no/such.pem")},
+            "There is no file /no/such.pem (telegram.public_key_file)",
+        ),
+    ],
+)
+async def test_a_setting_that_cannot_be_is_found_before_anything_is_started(
+    office: SandboxOffice, telegram: dict[str, Any], sentence: str
+) -> None:
+    found = await findings(office.settings(telegram=telegram))
+    assert found["configuration"].mark is Mark.FAILED
+    assert sentence in found["configuration"].text
 
 
 @pytest.mark.parametrize(
@@ -222,7 +245,7 @@ async def test_lines_register_at_a_real_pbx_or_say_what_it_said(
     assert [finding.mark for finding in lines.values()] == [Mark.OK, Mark.FAILED, Mark.FAILED]
     assert "is registered at" in lines["account 1"].text
     assert "Login or password is wrong: `linegram accounts change 2 --password`." in lines["account 2"].text
-    assert "No objects found" in await asterisk22.cli("pjsip show contacts")
+    assert not await has_contact(asterisk22, "1007")
 
 
 async def test_a_pbx_that_is_not_there_is_told_from_one_that_refuses(office: SandboxOffice) -> None:
@@ -250,6 +273,28 @@ async def test_the_command_prints_one_line_each_and_its_exit_code_says_whether_a
         code, out, err = await check.ended()
     assert (code, err) == (1, "")
     assert "FAIL calling account   Telegram has ended the sign-in" in out
+
+
+@pytest.mark.slow
+async def test_beside_a_real_service_its_registration_is_told_and_nothing_of_it_disturbed(
+    office: SandboxOffice, asterisk22: Asterisk
+) -> None:
+    write_settings(office)
+    anna = await office.hire("Anna")
+    await office.add_account(an_account("1006", asterisk22.address, asterisk22.sip_port), anna)
+    async with command(office.folder, "serve") as service:
+        await service.until("linegram is ready")
+        await until(lambda: has_contact(asterisk22, "1006"), WAIT_S)
+        async with command(office.folder, "check") as check:
+            code, out, err = await check.ended()
+        assert (code, err) == (0, "")
+        assert out.splitlines()[-1].startswith("ok   account 1")
+        assert out.count(f"process {service.process.pid}") == 1
+        service.process.terminate()
+        code, _, err = await service.ended()
+    assert code == 0
+    assert "telegram_connection_renewed" not in err
+    assert not await has_contact(asterisk22, "1006")
 
 
 @pytest.mark.slow

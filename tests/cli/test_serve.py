@@ -30,6 +30,7 @@ async def test_the_service_says_that_it_is_ready_and_leaves_in_order(
         service.process.send_signal(number)
         code, out, err = await service.ended()
     assert code == 0, err
+    assert "service_starting" in err
     assert out.count("\n") == 1
     assert "service_stopped" in err
     assert "Traceback" not in err

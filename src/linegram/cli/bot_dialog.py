@@ -43,7 +43,7 @@ async def bot_of(settings: Settings) -> AsyncIterator[tuple[Bot, User]]:
 async def set_up_bot(file: ConfigurationFile, terminal: Terminal) -> User:
     """Ask for the token until Telegram knows it, then for inline mode until it is on or declined."""
     if not file.settings().telegram.bot_token.get_secret_value():
-        terminal.say(NEW_BOT)
+        terminal.say(f"\n{NEW_BOT}")
         _ask_token(file, terminal)
     while True:
         me = await _known_bot(file, terminal)

@@ -5,6 +5,7 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
+from linegram.cli.complete import require_complete
 from linegram.config import RtpSettings, Settings, SipSettings
 from linegram.errors import RefusedError
 from linegram.storage.database import Database
@@ -14,12 +15,8 @@ RTP_SAMPLE: Final = 20
 
 
 async def configuration(settings: Settings) -> str:
-    """Say that nothing is missing."""
-    if missing := settings.missing():
-        raise RefusedError(f"Not set yet: {', '.join(missing)}. `linegram init` asks for what is missing.")
-    key_file = settings.telegram.public_key_file
-    if key_file is not None and not key_file.is_file():
-        raise RefusedError(f"There is no file {key_file} (telegram.public_key_file).")
+    """Say that the settings are enough to start with."""
+    require_complete(settings)
     return f"complete, data in {settings.data_dir}"
 
 
@@ -51,9 +48,7 @@ async def sip_port(sip: SipSettings, service: str | None) -> str:
     if not sip.port:
         return "any free port"
     kinds = {"UDP": socket.SOCK_DGRAM} | ({"TCP": socket.SOCK_STREAM} if sip.has_tcp else {})
-    taken = [
-        name for name, kind in kinds.items() if _is_taken(kind, sip.bind_ip, sip.port, "sip.bind_ip")
-    ]
+    taken = [name for name, kind in kinds.items() if _is_taken(kind, sip.bind_ip, sip.port, "sip.bind_ip")]
     names = " and ".join(kinds)
     if not taken:
         return f"{names} {sip.port} is free"

@@ -24,7 +24,7 @@ class ConfigurationFile:
     """One file; made with every setting explained and none set if it is not there yet."""
 
     def __init__(self, given: Path | None) -> None:
-        self.path = config_path(given) or Path(CONFIG_NAME).absolute()
+        self.path = (config_path(given) or Path(CONFIG_NAME)).absolute()
         self.is_new = not self.path.exists()
         if self.is_new:
             write_configuration(self.path, {})

@@ -25,6 +25,8 @@ def init(
     configure_logs(LogSettings(level="error"))  # a person reads this; refusals are said as sentences
     file = ConfigurationFile(given)
     with only_service(file.settings().data_dir):
-        from linegram.cli.set_up import set_up  # noqa: PLC0415 - loads the libraries of Telegram
+        terminal = ConsoleTerminal()
+        with terminal.busy("Starting ..."):
+            from linegram.cli.set_up import set_up  # noqa: PLC0415 - loads the libraries of Telegram
 
-        asyncio.run(set_up(file, ConsoleTerminal(), is_new_sign_in=is_new_sign_in))
+        asyncio.run(set_up(file, terminal, is_new_sign_in=is_new_sign_in))

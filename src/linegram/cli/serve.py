@@ -5,13 +5,17 @@ seconds to load, and other commands do without them.
 """
 
 import asyncio
+from importlib.metadata import version
 
+import structlog
 import typer
 
+from linegram.cli.complete import require_complete
 from linegram.cli.logs import configure_logs
 from linegram.cli.running import only_service
-from linegram.config import Settings, load_settings
-from linegram.errors import RefusedError
+from linegram.config import load_settings
+
+_log = structlog.get_logger()
 
 
 def serve(context: typer.Context) -> None:
@@ -20,12 +24,7 @@ def serve(context: typer.Context) -> None:
     require_complete(settings)
     configure_logs(settings.log)
     with only_service(settings.data_dir):
+        _log.info("service_starting", version=version("linegram"), data_dir=str(settings.data_dir))
         from linegram.cli.service import serve_until_signal  # noqa: PLC0415 - see the head of this file
 
         asyncio.run(serve_until_signal(settings, typer.echo))
-
-
-def require_complete(settings: Settings) -> None:
-    """Raise RefusedError that names every setting without which nothing works."""
-    if missing := settings.missing():
-        raise RefusedError(f"Not set yet: {', '.join(missing)}. `linegram init` asks for what is missing.")

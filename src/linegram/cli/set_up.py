@@ -44,8 +44,11 @@ async def set_up(file: ConfigurationFile, terminal: Terminal, *, is_new_sign_in:
         store = SessionStore(database)
         account = None if is_new_sign_in else await _signed_in(file, terminal, store)
         if account is None:
-            account = await _sign_in(file, terminal, store, is_new_sign_in=is_new_sign_in)
-        _keep_phone(file, account, is_new_sign_in=is_new_sign_in)
+            phone = "" if is_new_sign_in else file.settings().telegram.phone
+            account = await _sign_in(file, terminal, store, phone)
+            _keep_phone(file, account)
+        elif not file.settings().telegram.phone:
+            _keep_phone(file, account)
         who = account.name if account.username is None else f"{account.name} (@{account.username})"
         terminal.say(f"The calling account is {who}.")
         await _try_cards(file, terminal, store, bot.username or "")
@@ -57,7 +60,7 @@ def _set_up_application(file: ConfigurationFile, terminal: Terminal, *, is_wrong
     has_id, has_hash = bool(telegram.api_id), bool(telegram.api_hash.get_secret_value())
     if has_id and has_hash and not is_wrong:
         return
-    terminal.say(APPLICATION)
+    terminal.say(f"\n{APPLICATION}")
     values: dict[str, str | int] = {}
     while not has_id or is_wrong:
         number = terminal.ask("api_id")
@@ -107,11 +110,10 @@ async def _signed_in(
 
 
 async def _sign_in(
-    file: ConfigurationFile, terminal: Terminal, store: SessionStore, *, is_new_sign_in: bool
+    file: ConfigurationFile, terminal: Terminal, store: SessionStore, phone: str
 ) -> SignedInAccount:
     """Sign in; what Telegram refuses is asked for again, the application too."""
-    terminal.say(CALLING_ACCOUNT)
-    phone = "" if is_new_sign_in else file.settings().telegram.phone
+    terminal.say(f"\n{CALLING_ACCOUNT}")
     while True:
         try:
             async with SignIn(telegram_settings(file.settings()), store) as steps:
@@ -123,10 +125,9 @@ async def _sign_in(
             _wait_for_telegram(terminal, failure)
 
 
-def _keep_phone(file: ConfigurationFile, account: SignedInAccount, *, is_new_sign_in: bool) -> None:
+def _keep_phone(file: ConfigurationFile, account: SignedInAccount) -> None:
     phone = f"+{account.phone}"
-    known = file.settings().telegram.phone
-    if account.phone and known != phone and (is_new_sign_in or not known):
+    if account.phone and file.settings().telegram.phone != phone:
         file.remember({"telegram.phone": phone})
 
 

@@ -10,6 +10,7 @@ import qrcode
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 
 class Terminal(Protocol):
@@ -52,12 +53,12 @@ class ConsoleTerminal:
             return str(typer.prompt(question, default="", show_default=False, hide_input=True))
 
     def show_qr(self, url: str) -> None:
-        """Draw a QR code, light on dark as most terminals are."""
+        """Draw a QR code, white on black whatever the colours of the terminal are."""
         code = qrcode.QRCode(border=2)
         code.add_data(url)
         drawn = io.StringIO()
         code.print_ascii(out=drawn, invert=True)
-        typer.echo(drawn.getvalue())
+        self._console.print(Text(drawn.getvalue(), style="bright_white on black"))
 
     def busy(self, what: str) -> AbstractContextManager[object]:
         """Show that something goes on, as long as the context is open; nothing when nobody looks."""
