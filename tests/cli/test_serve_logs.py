@@ -37,11 +37,19 @@ def test_other_names_stay(name: str) -> None:
 
 
 def test_secrets_inside_of_values_are_masked_too() -> None:
-    event = {"event": f"GET /bot{TOKEN}/getMe", "request": {"url": f"x/{TOKEN}", "password": 1}, "n": 5}
+    event = {
+        "event": f"GET /bot{TOKEN}/getMe",
+        "request": {"url": f"x/{TOKEN}", "password": 1},
+        "n": 5,
+        "reason": OSError(TOKEN),
+        "numbers": [1, 2],
+    }
     assert mask_secrets(None, "info", event) == {
         "event": f"GET /bot{HIDDEN}/getMe",
         "request": {"url": f"x/{HIDDEN}", "password": HIDDEN},
         "n": 5,
+        "reason": f"OSError('{HIDDEN}')",
+        "numbers": [1, 2],
     }
 
 
@@ -56,6 +64,15 @@ def test_our_lines_and_those_of_libraries_are_json_with_the_same_fields_and_mask
     assert (ours["event"], ours["level"], ours["api_hash"]) == ("call_ended", "info", HIDDEN)
     assert (theirs["event"], theirs["logger"]) == (f"polling {HIDDEN} failed", "some.library")
     assert {"timestamp", "level"} <= theirs.keys()
+
+
+def test_libraries_do_not_tell_their_statements_even_when_everything_is_logged() -> None:
+    stream = io.StringIO()
+    configure_logs(LogSettings(level="debug"), stream=stream)
+    logging.getLogger("aiosqlite").debug("executing INSERT ... '+431234567'")
+    logging.getLogger("telethon.network").debug("chatter")
+    structlog.get_logger().debug("wanted")
+    assert stream.getvalue().count("\n") == 1
 
 
 def test_an_exception_with_a_token_in_it_is_masked_on_the_console() -> None:

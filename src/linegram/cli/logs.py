@@ -21,6 +21,7 @@ _SECRET_NAME: Final = re.compile(
     r"password|passwd|secret|token|api_?hash|auth_?key|session_string|recovery|^key$", re.IGNORECASE
 )
 _BOT_TOKEN: Final = re.compile(r"(?<!\d)\d{5,}:[A-Za-z0-9_-]{30,}")
+# Below warnings they tell everything, statements with the numbers of people in them too.
 _CHATTY_LIBRARIES: Final = (
     "aiogram",
     "telethon",
@@ -53,7 +54,7 @@ def configure_logs(settings: LogSettings, *, stream: TextIO | None = None) -> No
     root.handlers = [handler]
     root.setLevel(level)
     for name in _CHATTY_LIBRARIES:
-        logging.getLogger(name).setLevel(max(level, logging.WARNING) if level > logging.DEBUG else level)
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
 
 
 def _formatter(shared: list[Processor], settings: LogSettings) -> logging.Formatter:
@@ -82,4 +83,7 @@ def _masked(name: str, value: Any) -> Any:
         return _BOT_TOKEN.sub(HIDDEN, value)
     if isinstance(value, Mapping):
         return {inner: _masked(str(inner), one) for inner, one in value.items()}
-    return value
+    if value is None or isinstance(value, int | float):
+        return value
+    shown = repr(value)  # an exception, a list: rendered later, by its text
+    return _BOT_TOKEN.sub(HIDDEN, shown) if _BOT_TOKEN.search(shown) else value
