@@ -1,0 +1,183 @@
+"""Who sends what: offers and answers of streams, as a table. Pure.
+
+Each end offers what it will send; the other end answers. Only audio in Opus
+is offered and accepted; video left out of an answer is refused by that.
+
+An end that has an open offer when another one comes is in a glare: the caller
+goes on as if nothing had come, the callee answers and offers anew. An offer
+that has no answer for two seconds is made again under a new id, because in
+versions 8 and 9 the far end may have dropped it in a glare that we did not see.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from msgspec.structs import replace
+
+from linegram.errors import UnexpectedEventError
+from linegram.voice.own.messages import Content, NegotiateChannels, PayloadType
+
+OFFER_AGAIN_S: Final = 2.0
+_OPUS: Final = PayloadType(
+    id=111, name="opus", clockrate=48_000, channels=2, parameters={"minptime": "10", "useinbandfec": "1"}
+)
+_MOST_OPEN_IDS: Final = 32
+
+
+class State(Enum):
+    """What became of our own offer."""
+
+    NEW = "new"
+    OFFERED = "offered"
+    AGREED = "agreed"
+
+
+class Event(Enum):
+    """What happened."""
+
+    STARTED = "started"
+    OFFER_CAME = "offer_came"
+    ANSWER_CAME = "answer_came"
+    ANSWER_OVERDUE = "answer_overdue"
+
+
+class Command(Enum):
+    """What is to be done."""
+
+    OFFER = "offer"
+    ANSWER = "answer"
+    TAKE_ANSWER = "take_answer"
+
+
+class Row(NamedTuple):
+    """The state that follows, and what is to be done."""
+
+    state: State
+    commands: tuple[Command, ...] = ()
+
+
+_NEW, _OFFERED, _AGREED = State.NEW, State.OFFERED, State.AGREED
+
+CALLER_ROWS: Final[Mapping[tuple[State, Event], Row]] = MappingProxyType(
+    {
+        (_NEW, Event.STARTED): Row(_OFFERED, (Command.OFFER,)),
+        (_OFFERED, Event.OFFER_CAME): Row(_OFFERED),
+        (_OFFERED, Event.ANSWER_CAME): Row(_AGREED, (Command.TAKE_ANSWER,)),
+        (_OFFERED, Event.ANSWER_OVERDUE): Row(_OFFERED, (Command.OFFER,)),
+        (_AGREED, Event.OFFER_CAME): Row(_AGREED, (Command.ANSWER,)),
+        (_AGREED, Event.ANSWER_CAME): Row(_AGREED, (Command.TAKE_ANSWER,)),
+    }
+)
+CALLEE_ROWS: Final[Mapping[tuple[State, Event], Row]] = MappingProxyType(
+    {
+        (_NEW, Event.STARTED): Row(_NEW),
+        (_NEW, Event.OFFER_CAME): Row(_OFFERED, (Command.ANSWER, Command.OFFER)),
+        (_OFFERED, Event.OFFER_CAME): Row(_OFFERED, (Command.ANSWER, Command.OFFER)),
+        (_OFFERED, Event.ANSWER_CAME): Row(_AGREED, (Command.TAKE_ANSWER,)),
+        (_OFFERED, Event.ANSWER_OVERDUE): Row(_OFFERED, (Command.OFFER,)),
+        (_AGREED, Event.OFFER_CAME): Row(_AGREED, (Command.ANSWER,)),
+        (_AGREED, Event.ANSWER_CAME): Row(_AGREED, (Command.TAKE_ANSWER,)),
+    }
+)
+"""The callee waits for the caller's offer and makes its own right behind the answer, so glare is rare."""
+
+
+class Stream(NamedTuple):
+    """One direction of audio that both ends agreed on."""
+
+    ssrc: int
+    payload_type: int
+
+
+class Negotiation:
+    """One end's view; `incoming` and `outgoing` are what both ends agreed on so far."""
+
+    def __init__(self, *, is_caller: bool, ssrc: int, random: Callable[[], float]) -> None:
+        """Begin; `random` gives numbers from 0.0 up to 1.0 and `ssrc` names what we send."""
+        self._rows = CALLER_ROWS if is_caller else CALLEE_ROWS
+        self._ssrc = ssrc
+        self._random = random
+        self._state = State.NEW
+        self._our_ids: deque[str] = deque(maxlen=_MOST_OPEN_IDS)
+        self._offered_at = 0.0
+        self._out: deque[NegotiateChannels] = deque()
+        self.incoming: Stream | None = None
+        self.outgoing: Stream | None = None
+
+    @property
+    def state(self) -> State:
+        """What became of our own offer."""
+        return self._state
+
+    def start(self, now: float) -> None:
+        """Begin; the caller offers at once."""
+        self._handle(Event.STARTED, None, now)
+
+    def receive(self, message: NegotiateChannels, now: float) -> None:
+        """Take an offer or an answer in."""
+        is_answer = message.exchange_id in self._our_ids
+        self._handle(Event.ANSWER_CAME if is_answer else Event.OFFER_CAME, message, now)
+
+    def handle_timer(self, now: float) -> None:
+        """Offer again when the answer is overdue."""
+        if self._state is State.OFFERED and now - self._offered_at >= OFFER_AGAIN_S:
+            self._handle(Event.ANSWER_OVERDUE, None, now)
+
+    def next_message(self) -> NegotiateChannels | None:
+        """Return the next message to send, or None."""
+        return self._out.popleft() if self._out else None
+
+    def _handle(self, event: Event, message: NegotiateChannels | None, now: float) -> None:
+        row = self._rows.get((self._state, event))
+        if row is None:
+            raise UnexpectedEventError(self._state, event)
+        self._state = row.state
+        for command in row.commands:
+            if command is Command.OFFER:
+                self._offer(now)
+            elif message is not None and command is Command.ANSWER:
+                self._answer(message)
+            elif message is not None:
+                self._take_answer(message)
+
+    def _offer(self, now: float) -> None:
+        exchange_id = str(1 + int(self._random() * 0x7FFF_FFFE))
+        self._our_ids.append(exchange_id)
+        self._offered_at = now
+        content = Content(type="audio", ssrc=str(self._ssrc), payload_types=(_OPUS,))
+        self._out.append(NegotiateChannels(exchange_id, (content,)))
+
+    def _answer(self, offer: NegotiateChannels) -> None:
+        """Accept the first audio stream that can come as Opus, under the offerer's own ssrc and number."""
+        accepted = next((found for content in offer.contents if (found := _opus_of(content))), None)
+        if accepted is None:
+            self.incoming = None
+            self._out.append(NegotiateChannels(offer.exchange_id))
+            return
+        content, opus = accepted
+        self.incoming = Stream(int(content.ssrc) & 0xFFFF_FFFF, opus.id)
+        answer = Content(
+            type=content.type, ssrc=content.ssrc, payload_types=(replace(opus, feedback_types=()),)
+        )
+        self._out.append(NegotiateChannels(offer.exchange_id, (answer,)))
+
+    def _take_answer(self, answer: NegotiateChannels) -> None:
+        """Send under the number that the far end knows Opus by, if it takes our stream at all."""
+        numbers = (
+            found[1].id
+            for content in answer.contents
+            if content.ssrc == str(self._ssrc) and (found := _opus_of(content))
+        )
+        number = next(numbers, None)
+        self.outgoing = None if number is None else Stream(self._ssrc, number)
+
+
+def _opus_of(content: Content) -> tuple[Content, PayloadType] | None:
+    if content.type != "audio":
+        return None
+    opus = (one for one in content.payload_types if one.name.lower() == "opus")
+    found = next(opus, None)
+    return None if found is None else (content, found)

@@ -1,0 +1,176 @@
+"""Framing of versions 8 and 9: every message arrives once, whatever the network does."""
+
+import struct
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from linegram.errors import LocalProtocolError, RemoteProtocolError
+from linegram.voice.own.acked_framing import RESEND_S, AckedFraming, SeenWindow, parse_records
+from linegram.voice.own.inflate import deflate
+
+WANTS_ACK = 1 << 30
+
+
+def packets_of(end: AckedFraming) -> list[bytes]:
+    found = []
+    while (packet := end.next_packet()) is not None:
+        found.append(packet)
+    return found
+
+
+def message(counter: int, body: bytes) -> bytes:
+    return struct.pack("!IBI", counter | WANTS_ACK, 0x7F, len(body)) + body
+
+
+def test_a_message_is_one_record_with_the_first_counter_and_the_wish_for_an_ack() -> None:
+    end = AckedFraming()
+    end.send(b'{"a":1}', 0.0)
+    assert packets_of(end) == [bytes.fromhex("400000017f00000007") + b'{"a":1}']
+
+
+def test_a_message_is_acknowledged_behind_an_empty_record_by_its_whole_sequence_word() -> None:
+    end = AckedFraming()
+    assert end.receive(message(1, b"{}")) == [b"{}"]
+    end.handle_timer(0.0)
+    assert packets_of(end) == [bytes.fromhex("00000001fe") + bytes.fromhex("40000001ff")]
+    end.handle_timer(0.1)
+    assert packets_of(end) == []
+
+
+def test_an_ack_rides_on_our_next_message() -> None:
+    end = AckedFraming()
+    end.receive(message(1, b"{}"))
+    end.send(b"[]", 0.0)
+    assert packets_of(end) == [message(1, b"[]") + bytes.fromhex("40000001ff")]
+
+
+def test_what_is_not_acknowledged_is_sent_again_in_order_behind_an_empty_record() -> None:
+    end = AckedFraming()
+    end.send(b"{1}", 0.0)
+    end.send(b"{2}", 0.0)
+    packets_of(end)
+    end.handle_timer(RESEND_S - 0.01)
+    assert packets_of(end) == []
+    end.handle_timer(RESEND_S)
+    assert packets_of(end) == [bytes.fromhex("00000003fe") + message(1, b"{1}") + message(2, b"{2}")]
+    assert end.receive(bytes.fromhex("00000001fe40000001ff40000002ff")) == []
+    assert end.unacked_count == 0
+    end.handle_timer(99.0)
+    assert packets_of(end) == []
+
+
+def test_a_repeated_packet_brings_nothing_new() -> None:
+    end = AckedFraming()
+    assert end.receive(message(1, b"{}")) == [b"{}"]
+    assert end.receive(message(1, b"{}")) == []
+
+
+def test_a_message_sent_again_is_acknowledged_again_but_not_delivered_again() -> None:
+    end = AckedFraming()
+    end.receive(message(1, b"{}"))
+    end.handle_timer(0.0)
+    packets_of(end)
+    assert end.receive(bytes.fromhex("00000002fe") + message(1, b"{}")) == []
+    end.handle_timer(0.0)
+    assert packets_of(end) == [bytes.fromhex("00000002fe40000001ff")]
+
+
+def test_a_packed_message_is_unpacked() -> None:
+    assert AckedFraming().receive(message(1, deflate(b'{"x":2}'))) == [b'{"x":2}']
+
+
+def test_a_record_that_is_alone_by_its_flag_is_understood() -> None:
+    end = AckedFraming()
+    packet = struct.pack("!IBI", 1 << 31 | WANTS_ACK | 1, 0x7F, 2) + b"{}"
+    assert end.receive(packet) == [b"{}"]
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"\0\0\0\1",
+        bytes.fromhex("40000001ff"),
+        bytes.fromhex("00000001fe00000002fe"),
+        bytes.fromhex("0000000155"),
+        bytes.fromhex("400000017f000000ff7b7d"),
+        bytes.fromhex("400000017f0000"),
+        bytes.fromhex("80000001fe40000001ff"),
+        bytes.fromhex("00000001fe") + bytes.fromhex("40000001ff") * 2000,
+    ],
+)
+def test_a_malformed_packet_is_refused_whole(packet: bytes) -> None:
+    end = AckedFraming()
+    with pytest.raises(RemoteProtocolError):
+        end.receive(packet)
+    assert end.receive(message(1, b"{}")) == [b"{}"]
+
+
+@given(st.binary(max_size=200))
+def test_garbage_raises_the_one_error_or_is_records(packet: bytes) -> None:
+    try:
+        assert parse_records(packet)
+    except RemoteProtocolError:
+        return
+
+
+def test_a_message_that_fits_in_no_packet_is_our_own_mistake() -> None:
+    with pytest.raises(LocalProtocolError):
+        AckedFraming().send(bytes(17_000), 0.0)
+
+
+@given(st.lists(st.integers(1, 300), max_size=300))
+def test_the_window_never_forgets_what_came_among_the_last_64(counters: list[int]) -> None:
+    window, came = SeenWindow(), set[int]()
+    for counter in counters:
+        newest = max(came, default=0)
+        assert window.has(counter) == (counter in came or counter <= newest - 64)
+        window.add(counter)
+        came.add(counter)
+
+
+FATES = st.lists(st.sampled_from(["pass", "pass", "lose", "twice", "late"]), min_size=4, max_size=60)
+
+
+class LossyPair:
+    """Two ends and a network whose every packet has a fate."""
+
+    def __init__(self, fates: list[str]) -> None:
+        self.ends = (AckedFraming(), AckedFraming())
+        self.heard: tuple[list[bytes], list[bytes]] = ([], [])
+        self._fates = fates
+        self._late: list[tuple[int, bytes]] = []
+
+    def carry(self, *, is_kind: bool) -> None:
+        delayed, self._late = self._late, []
+        for side, packet in delayed:
+            self._deliver(side, packet)
+        for side, end in enumerate(self.ends):
+            for packet in packets_of(end):
+                fate = "pass" if is_kind or not self._fates else self._fates.pop()
+                if fate == "late":
+                    self._late.append((1 - side, packet))
+                for _ in range({"lose": 0, "late": 0, "twice": 2}.get(fate, 1)):
+                    self._deliver(1 - side, packet)
+
+    def _deliver(self, side: int, packet: bytes) -> None:
+        self.heard[side].extend(self.ends[side].receive(packet))
+
+
+@settings(max_examples=100)
+@given(FATES, st.integers(1, 8))
+def test_every_message_arrives_exactly_once_over_a_bad_network(fates: list[str], count: int) -> None:
+    pair = LossyPair(fates)
+    sent = [f"{{{number}}}".encode() for number in range(count)]
+    for body in sent:
+        for end in pair.ends:
+            end.send(body, 0.0)
+    for step in range(60):
+        pair.carry(is_kind=step > 40)
+        for end in pair.ends:
+            end.handle_timer(step * RESEND_S)
+    for side in (0, 1):
+        assert sorted(pair.heard[side]) == sorted(sent)
+        assert pair.ends[side].unacked_count == 0
