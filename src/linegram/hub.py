@@ -12,10 +12,11 @@ import structlog
 from linegram.bot.language import texts
 from linegram.bot.plain import render_plain
 from linegram.bot.service import BotService, make_bot, who_is
+from linegram.calls.card import Card
 from linegram.calls.card_desk import CardDesk
 from linegram.calls.cards import CardKeeper
 from linegram.calls.chain import Chain
-from linegram.calls.ports import PhoneEvent
+from linegram.calls.ports import CallRecord, CardEditor, PhoneEvent
 from linegram.calls.recovery import Recovery
 from linegram.calls.routes import OfficeRoutes
 from linegram.calls.runner import CallPorts, CallRunner, CallTimes
@@ -66,9 +67,12 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
         vault = open_vault(settings.key.get_secret_value(), settings.key_path)
         database = await stack.enter_async_context(await Database.open(settings.database_url, vault))
         telegram = await _connect(settings, database, stack)
-        notes = _Notes(database, telegram.cards)
+        notes = _Notes(database, telegram.cards, telegram.bot.editor)
         stack.push_async_callback(notes.chain.close)
-        journal, keeper = DatabaseJournal(database), CardKeeper(telegram.cards, telegram.bot.editor)
+        journal, keeper = (
+            DatabaseJournal(database),
+            CardKeeper(telegram.cards, telegram.bot.editor, wait_s=settings.calls.card_wait_ms / 1000),
+        )
         phone = telegram.account.phone
         runner = CallRunner(
             CallPorts(
@@ -83,7 +87,12 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
         watch = OfficeWatch(notes.accounts, link.send, notes.routes.renew)
         await watch.look()
         recovery = Recovery(
-            journal, phone, link, settings_of=watch.settings_of, tell=notes.tell, clock=time.time
+            journal,
+            phone,
+            link,
+            settings_of=watch.settings_of,
+            announce=notes.announce,
+            clock=time.time,
         )
         await recovery.run()
         stack.callback(asyncio.create_task(_keep_looking(watch), name="office watch").cancel)
@@ -91,7 +100,7 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
             CardDesk(switchboard, runner.desk, keeper, journal), LineList(notes.accounts, notes.people)
         )
         telegram.phone_events.open(switchboard.take_phone_event)
-        telegram.texts.open(lambda text: switchboard.take_text(text.user_id, text.text))
+        telegram.texts.open(lambda text: notes.pass_on(text, switchboard))
         yield Hub(account=telegram.account, bot_username=telegram.bot_username, runner=runner, watch=watch)
 
 
@@ -115,7 +124,8 @@ async def _connect(settings: Settings, database: Database, stack: AsyncExitStack
     client = make_bot(settings.telegram.bot_token.get_secret_value(), settings.telegram.bot_api_url)
     stack.push_async_callback(client.session.close)
     username = (await who_is(client)).username or ""
-    bot = BotService(client, calling_account_id=account.user_id, calling_account=await account.mention())
+    mention = await account.mention()
+    bot = BotService(client, database, calling_account_id=account.user_id, calling_account=mention)
     stack.push_async_callback(bot.close)
     wait_s = settings.calls.card_wait_ms / 1000
     cards = AccountCards(account.client, username, render_plain, post_within_s=wait_s)
@@ -134,11 +144,11 @@ async def _connect(settings: Settings, database: Database, stack: AsyncExitStack
 class _Notes:
     """What calls let the office remember and people read: written in the background, in order."""
 
-    def __init__(self, database: Database, cards: AccountCards) -> None:
+    def __init__(self, database: Database, cards: AccountCards, editor: CardEditor) -> None:
         self.accounts, self.people = AccountRepository(database), PeopleRepository(database)
         self.routes = OfficeRoutes()
         self.chain = Chain("hub notes")
-        self._cards = cards
+        self._cards, self._editor = cards, editor
 
     def switchboard_ports(self, link: MemoryLink, phone: CallingAccountPhone) -> SwitchboardPorts:
         return SwitchboardPorts(
@@ -150,6 +160,12 @@ class _Notes:
             line_used=self.line_used,
             say=self.say,
         )
+
+    def pass_on(self, text: EmployeeText, switchboard: Switchboard) -> None:
+        self.chain.submit(
+            lambda: self.people.meet(text.user_id, name=text.name, username=text.username, language="")
+        )
+        switchboard.take_text(text.user_id, text.text)
 
     def registration_changed(self, change: RegistrationChanged) -> None:
         self.chain.submit(lambda: self.accounts.set_status(registration_status(change)))
@@ -164,8 +180,9 @@ class _Notes:
     def say(self, user_id: TelegramUserId, text: str) -> None:
         self.chain.submit(lambda: self._cards.say(user_id, text))
 
-    def tell(self, user_id: TelegramUserId, reason: EndReason) -> None:
-        self.say(user_id, texts().say(f"end-{reason.value}"))
+    def announce(self, record: CallRecord, card: Card) -> None:
+        self.say(record.user_id, texts().say(f"end-{record.end_reason.value}"))
+        self.chain.submit(lambda: self._editor.edit(record.call_id, card))
 
 
 def _times(settings: Settings) -> CallTimes:

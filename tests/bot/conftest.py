@@ -66,6 +66,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         accounts, people = AccountRepository(database), PeopleRepository(database)
         service = BotService(
             make_bot(person.bot.token, api.url),
+            database,
             calling_account_id=TelegramUserId(caller.user_id),
             calling_account="@office_calls",
         )

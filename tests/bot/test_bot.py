@@ -76,7 +76,7 @@ async def test_softphone_lists_the_lines_of_the_asker(stage: Stage) -> None:
         )
     )
     listed = await reply_to(stage, "/softphone")
-    assert listed == f"Lines:\n🔴 Desk — 1001@pbx.example · {stage.anna.user_id} · 403 Forbidden"
+    assert listed == "Lines:\n🔴 Desk — 1001@pbx.example · Anna · 403 Forbidden"
 
 
 async def test_softphone_shows_nobody_the_lines_of_others(stage: Stage) -> None:

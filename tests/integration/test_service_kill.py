@@ -114,6 +114,8 @@ async def test_a_talk_is_ended_on_both_sides_by_the_next_start(line: KilledLine)
         await again.until("ready")
         assert await call.wait_until_over() == "disconnect"
         await line.anna.wait_for_message("restarted")
+        card = await line.anna.wait_for_message("Call ended")
+        assert "lasted" in card.message
         await line.assert_nothing_is_left()
 
 

@@ -53,7 +53,7 @@ async def answer_card_query(query: InlineQuery, desk: CallDesk) -> None:
 async def learn_card_message(result: ChosenInlineResult, editor: InlineCardEditor) -> None:
     """Remember which inline message carries the card."""
     if result.inline_message_id is not None:
-        editor.learn(result.result_id, result.inline_message_id)
+        await editor.learn(result.result_id, result.inline_message_id)
 
 
 async def press_button(press: CallbackQuery, callback_data: CardPress, desk: CallDesk) -> None:

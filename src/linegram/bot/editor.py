@@ -10,6 +10,8 @@ from aiogram.exceptions import TelegramAPIError, TelegramBadRequest, TelegramRet
 from linegram.bot.card_text import card_keyboard, card_text
 from linegram.bot.language import texts
 from linegram.calls.card import Card
+from linegram.errors import UnavailableError
+from linegram.storage.cards import CardRepository
 
 _log = structlog.get_logger()
 
@@ -24,24 +26,38 @@ class InlineCardEditor:
     inline_message_id; an edit that comes earlier waits for it.
     """
 
-    def __init__(self, bot: Bot) -> None:
+    def __init__(self, bot: Bot, places: CardRepository) -> None:
         self._bot = bot
+        self._places = places
         self._message_ids: OrderedDict[str, asyncio.Future[str]] = OrderedDict()
 
-    def learn(self, card_id: str, inline_message_id: str) -> None:
-        """Remember which inline message carries a card."""
+    async def learn(self, card_id: str, inline_message_id: str) -> None:
+        """Remember which inline message carries a card, also over a restart."""
         known = self._message_id(card_id)
         if not known.done():
             known.set_result(inline_message_id)
+        try:
+            await self._places.chosen(card_id, inline_message_id)
+        except UnavailableError as failure:
+            _log.warning("card_place_not_noted", card_id=card_id, reason=str(failure))
 
     async def edit(self, card_id: str, card: Card) -> None:
         """Let the message say what the card says. Failures are logged: a call goes on without its card."""
         try:
-            message_id = await asyncio.wait_for(asyncio.shield(self._message_id(card_id)), _PATIENCE_S)
+            message_id = await self._find_message(card_id)
         except TimeoutError:
             _log.warning("card_without_message", card_id=card_id, hint="is inline feedback at 100 %?")
             return
         await self._edit(message_id, card_id, card)
+
+    async def _find_message(self, card_id: str) -> str:
+        """Return the inline message of a card; it may be known from before a restart, or be told soon."""
+        told = self._message_id(card_id)
+        if not told.done():
+            stored = await self._places.find(card_id)
+            if stored is not None and stored.inline_message_id is not None:
+                return stored.inline_message_id
+        return await asyncio.wait_for(asyncio.shield(told), _PATIENCE_S)
 
     async def _edit(self, message_id: str, card_id: str, card: Card) -> None:
         words = texts()

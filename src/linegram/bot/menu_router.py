@@ -1,17 +1,18 @@
 """The bot's commands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from aiogram import Router
 from aiogram.filters import Command, CommandStart
-from aiogram.types import Message
+from aiogram.types import Message, TelegramObject
 
 from linegram.bot.card_text import SEPARATOR
 from linegram.bot.language import Texts, texts
 from linegram.link.accounts import RegistrationState
 from linegram.office.line_list import LineList, ListedLine
+from linegram.storage.people import PeopleRepository
 from linegram.units import TelegramUserId
 
 _OFF: Final = "⚪"
@@ -28,9 +29,28 @@ _MARKS: Final[Mapping[RegistrationState, str]] = MappingProxyType(
 def menu_router() -> Router:
     """Make the router of commands."""
     router = Router(name="menu")
+    router.message.outer_middleware(meet_writer)
     router.message.register(greet, CommandStart())
     router.message.register(list_lines, Command("softphone"))
     return router
+
+
+async def meet_writer(
+    handle: Callable[[Message, dict[str, Any]], Awaitable[Any]],
+    message: TelegramObject,
+    gifts: dict[str, Any],
+) -> Any:
+    """Remember how whoever writes to the bot is called, so that lists show names."""
+    people: PeopleRepository = gifts["people"]
+    writer = message.from_user if isinstance(message, Message) else None
+    if writer is not None:
+        await people.meet(
+            TelegramUserId(writer.id),
+            name=writer.full_name,
+            username=writer.username or "",
+            language=writer.language_code or "",
+        )
+    return await handle(message, gifts)  # type: ignore[arg-type]
 
 
 async def greet(message: Message, calling_account: str) -> None:

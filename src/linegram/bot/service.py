@@ -16,6 +16,9 @@ from linegram.bot.menu_router import menu_router
 from linegram.bot.ports import CallDesk
 from linegram.errors import RefusedError, UnavailableError
 from linegram.office.line_list import LineList
+from linegram.storage.cards import CardRepository
+from linegram.storage.database import Database
+from linegram.storage.people import PeopleRepository
 from linegram.units import TelegramUserId
 
 _log = structlog.get_logger()
@@ -44,10 +47,14 @@ async def who_is(bot: Bot) -> User:
 class BotService:
     """Polls for what people do with the bot and hands it to the routers."""
 
-    def __init__(self, bot: Bot, *, calling_account_id: TelegramUserId, calling_account: str) -> None:
+    def __init__(
+        self, bot: Bot, database: Database, *, calling_account_id: TelegramUserId, calling_account: str
+    ) -> None:
         self.bot = bot
-        self.editor = InlineCardEditor(bot)
-        self._dispatcher = Dispatcher(editor=self.editor, calling_account=calling_account)
+        self.editor = InlineCardEditor(bot, CardRepository(database))
+        self._dispatcher = Dispatcher(
+            editor=self.editor, people=PeopleRepository(database), calling_account=calling_account
+        )
         self._dispatcher.include_routers(card_router(calling_account_id), menu_router())
         self._polling: asyncio.Task[None] | None = None
 

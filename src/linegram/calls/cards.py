@@ -17,6 +17,16 @@ from linegram.units import CallId, TelegramUserId
 _log = structlog.get_logger()
 
 
+class _Once:
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act: Callable[[], None] | None = act
+
+    def __call__(self) -> None:
+        act, self._act = self._act, None
+        if act is not None:
+            act()
+
+
 class _LiveCard:
     def __init__(self, card: Card) -> None:
         self.wanted = card
@@ -28,9 +38,10 @@ class _LiveCard:
 class CardKeeper:
     """Posts and edits the cards of running calls. The card's id is its call's id."""
 
-    def __init__(self, poster: CardPoster, editor: CardEditor) -> None:
+    def __init__(self, poster: CardPoster, editor: CardEditor, *, wait_s: float = 0.7) -> None:
         self._poster = poster
         self._editor = editor
+        self._wait_s = wait_s
         self._cards: dict[CallId, _LiveCard] = {}
 
     def wanted(self, call_id: CallId) -> Card | None:
@@ -39,9 +50,15 @@ class CardKeeper:
         return None if live is None else live.wanted
 
     def post(self, call_id: CallId, user_id: TelegramUserId, card: Card, shown: Callable[[], None]) -> None:
-        """Post the card; `shown` is called once when it stands in the chat or could not be posted."""
+        """Post the card.
+
+        `shown` is called once: when the card stands in the chat, could not be posted, or takes longer
+        than a call should wait for it.
+        """
         live = self._cards[call_id] = _LiveCard(card)
-        live.task = asyncio.create_task(self._keep(call_id, user_id, live, shown), name=f"card {call_id}")
+        once = _Once(shown)
+        asyncio.get_running_loop().call_later(self._wait_s, once)
+        live.task = asyncio.create_task(self._keep(call_id, user_id, live, once), name=f"card {call_id}")
 
     def update(self, call_id: CallId, card: Card, *, is_last: bool = False) -> None:
         """Let the card say this soon; after the last change it is let go."""

@@ -10,12 +10,13 @@ from typing import Any
 
 import structlog
 
+from linegram.calls.card import Card, CardButton, CardState
 from linegram.calls.ports import CallJournal, CallRecord, StoredLeg, TelegramPhone, Worker
 from linegram.errors import UnavailableError
 from linegram.link.accounts import SipAccountSettings
 from linegram.link.commands import EndStoredDialog
 from linegram.outcomes import EndReason
-from linegram.units import AccountId, CallId, TelegramUserId
+from linegram.units import AccountId, CallId
 
 _log = structlog.get_logger()
 
@@ -30,14 +31,14 @@ class Recovery:
         worker: Worker,
         *,
         settings_of: Callable[[AccountId], SipAccountSettings | None],
-        tell: Callable[[TelegramUserId, EndReason], None],
+        announce: Callable[[CallRecord, Card], None],
         clock: Callable[[], float],
     ) -> None:
         self._journal = journal
         self._phone = phone
         self._worker = worker
         self._settings_of = settings_of
-        self._tell = tell
+        self._announce = announce
         self._clock = clock
 
     async def run(self) -> int:
@@ -58,15 +59,31 @@ class Recovery:
                 self._hang_up(leg.recovery)
             if "phone_call" in leg.recovery:
                 await self._phone.discard_stored(leg.recovery["phone_call"])
-        record = _record(call_id, legs[0].recovery["call"], self._clock())
+        record = _record(call_id, _newest([leg.recovery["call"] for leg in legs]), self._clock())
         await self._journal.call_closed(record)
-        self._tell(record.user_id, EndReason.SERVICE_RESTARTED)
+        self._announce(record, _card(record))
         _log.warning("call_left_behind_ended", call_id=call_id, legs=len(legs))
 
     def _hang_up(self, recovery: Mapping[str, Any]) -> None:
         settings = self._settings_of(AccountId(recovery["account_id"]))
         if settings is not None:
             self._worker.send(EndStoredDialog(settings, recovery["dialog"]))
+
+
+def _card(record: CallRecord) -> Card:
+    return Card(
+        state=CardState.ENDED,
+        number=record.number,
+        is_incoming=record.is_incoming,
+        end_reason=record.end_reason,
+        duration_s=None if record.answered_at is None else round(record.ended_at - record.answered_at),
+        buttons=(CardButton.CALL_BACK,),
+    )
+
+
+def _newest(notes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Return the note that knows most: a leg that opened before the answer was noted without it."""
+    return max(notes, key=lambda note: note["answered_at"] is not None)
 
 
 def _record(call_id: CallId, noted: Mapping[str, Any], now: float) -> CallRecord:

@@ -60,6 +60,8 @@ class EmployeeText:
     text: str
     message_id: int
     reply_to_message_id: int | None = None
+    name: str = ""
+    username: str = ""
 
 
 TextSink = Callable[[EmployeeText], None]
@@ -289,6 +291,8 @@ class CallingAccount:
                 message.message,
                 message.id,
                 reply.reply_to_msg_id if isinstance(reply, types.MessageReplyHeader) else None,
+                name=get_display_name(message.sender),
+                username=getattr(message.sender, "username", None) or "",
             )
         )
 
