@@ -1,0 +1,38 @@
+"""What is measured: every figure of `python -m bench`, its unit, and what DESIGN section 8 asks of it."""
+
+from typing import NamedTuple
+
+
+class Wanted(NamedTuple):
+    """A figure to reach. `limit` is the worst value that is good enough; None: measured for comparison."""
+
+    unit: str
+    limit: float | None = None
+    is_more_better: bool = False
+
+    def is_met_by(self, value: float) -> bool | None:
+        """Whether a value is good enough; None where nothing is asked."""
+        if self.limit is None:
+            return None
+        return value >= self.limit if self.is_more_better else value <= self.limit
+
+
+MODULES = ("rtp_bridge", "media_host", "added_delay", "registrations", "sip_calls", "call_setup")
+"""In this order; each can be run alone as `python -m bench.NAME` and prints its figures as JSON at last."""
+
+FIGURES = {
+    "rtp_bridge_ms_per_call_s": Wanted("ms CPU per call-second, 100 calls", 1.5),
+    "rtp_streams_ms_per_call_s": Wanted("ms CPU per call-second without sockets"),
+    "call_core_percent_16": Wanted("% of a core per bridged call, 16 calls", 3.2),
+    "call_mb_16": Wanted("MB per bridged call, 16 calls", 5.0),
+    "host_mb_16": Wanted("MB of a media host with 16 calls"),
+    "added_delay_ms_p95": Wanted("ms, end to end less engine and jitter target", 30.0),
+    "invite_to_telegram_ms_p95": Wanted("ms from INVITE to phone.requestCall less the card", 50.0),
+    "card_post_ms_median": Wanted("ms that the card took"),
+    "answer_to_audio_ms_p95": Wanted("ms from the employee's press to audio both ways", 300.0),
+    "answer_to_audio_ms_median": Wanted("ms from the employee's press to audio both ways"),
+    "register_cpu_ms": Wanted("ms CPU per REGISTER and its answer", 0.5),
+    "account_online_cpu_ms": Wanted("ms CPU per account from nothing to registered: two REGISTERs"),
+    "account_kb": Wanted("kB of memory per registered account, 5 000 accounts", 10.0),
+    "calls_per_s_core": Wanted("calls set up and ended per second of CPU", 1270.0, is_more_better=True),
+}
