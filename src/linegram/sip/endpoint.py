@@ -77,7 +77,10 @@ class SipEndpoint:
     def is_idle(self) -> bool:
         """Whether nothing would be cut short: no call, no removal at a registrar, no unanswered request."""
         return not (
-            len(self._calls) or self._accounts.has_leavers or self._context.transactions.has_open_requests
+            len(self._calls)
+            or self._calls.dialogs  # a BYE may still wait for the ACK of our 2xx
+            or self._accounts.has_leavers
+            or self._context.transactions.has_open_requests
         )
 
     def census(self) -> Census:

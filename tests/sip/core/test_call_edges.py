@@ -751,3 +751,17 @@ def test_stop_hangs_up_everything() -> None:
     assert pair.alice.endpoint.is_idle
     pair.network.run_out()
     assert pair.alice.endpoint.census() == (0, 0, 0)
+
+
+def test_it_is_not_idle_while_a_bye_waits_for_the_ack_of_our_answer() -> None:
+    scene = Scripted()
+    handle, invite = scene.called()
+    scene.alice.endpoint.answer(handle, ANSWER, scene.now)
+    scene.network.run(0.1)
+    scene.alice.endpoint.stop(scene.now)
+    scene.network.run(0.1)
+    assert not scene.alice.endpoint.is_idle
+    tag = scene.peer.responses(200)[0].to.tag or ""
+    scene.send(scene.request("ACK", to_tag=tag, branch=invite.via.branch))
+    scene.network.run(0.1)
+    assert scene.peer.requests("BYE")
