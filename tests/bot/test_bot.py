@@ -54,7 +54,9 @@ async def post_card(stage: Stage, asker_id: int) -> Message | None:
 
 
 async def test_start_says_whom_to_text(stage: Stage) -> None:
-    assert "@office_calls" in await reply_to(stage, "/start")
+    answer = await reply_to(stage, "/start")
+    assert "@office_calls" in answer
+    assert answer.endswith(str(stage.anna.user_id))
 
 
 async def test_softphone_lists_the_lines_of_the_asker(stage: Stage) -> None:

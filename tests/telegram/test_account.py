@@ -4,12 +4,14 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from telethon.tl.functions.account import GetAuthorizationsRequest
 
 from linegram.calls.ports import PhoneCallOpened
 from linegram.errors import RefusedError, UnavailableError
 from linegram.sandbox.world.messages import Content
 from linegram.telegram.account import AccountState, CallingAccount, EmployeeText
 from linegram.telegram.phone_call_table import CallTimeouts
+from linegram.telegram.rpc import ask
 from linegram.telegram.session import AccountSession
 from linegram.units import LegId
 from tests.telegram.office import Heard, Office
@@ -220,7 +222,10 @@ async def test_a_session_ended_from_outside_is_told(
     await heard.until(lambda: heard.states[-1] is AccountState.SIGNED_OUT or None)
 
 
-async def test_other_devices_are_silenced_once(office: Office, account: CallingAccount) -> None:
+async def test_a_start_silences_the_accounts_other_devices(office: Office) -> None:
     async with office.at_device(office.caller):
-        assert await account.silence_other_devices() >= 1
-        assert await account.silence_other_devices() == 0
+        account = office.account()
+        await account.start()
+        listed = await ask(account.client, GetAuthorizationsRequest())
+        assert [one.call_requests_disabled for one in listed.authorizations if not one.current] == [True]
+        await account.stop()

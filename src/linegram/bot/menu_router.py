@@ -54,8 +54,12 @@ async def meet_writer(
 
 
 async def greet(message: Message, calling_account: str) -> None:
-    """Say what the bot is and whom to text."""
-    await message.answer(texts().say("start", {"calling_account": calling_account}))
+    """Say what the bot is, whom to text, and the number by which an administrator assigns a line."""
+    words = texts()
+    lines = [words.say("start", {"calling_account": calling_account})]
+    if message.from_user is not None:
+        lines.append(words.say("start-number", {"user_id": str(message.from_user.id)}))
+    await message.answer("\n".join(lines))
 
 
 async def list_lines(message: Message, line_list: LineList) -> None:

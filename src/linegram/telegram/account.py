@@ -20,7 +20,7 @@ from telethon.tl.functions.updates import GetStateRequest
 from telethon.utils import get_display_name
 
 from linegram.calls.ports import PhoneSink
-from linegram.errors import RefusedError, UnavailableError
+from linegram.errors import RefusedError, RemoteProtocolError, UnavailableError
 from linegram.telegram.connection import TelegramSettings, calling_client
 from linegram.telegram.errors import error_name
 from linegram.telegram.keeper import SessionKeeper
@@ -144,7 +144,10 @@ class CallingAccount:
         stored = await self._store.load()
         if stored is None:
             raise RefusedError("The calling account is not signed in. Run `linegram init`.")
-        self._session.load(stored)
+        try:
+            self._session.load(stored)
+        except RemoteProtocolError as error:
+            raise RefusedError("The stored session cannot be read. Run `linegram init --sign-in`.") from error
         self._client = client = calling_client(self._settings, self._session)
         self._phone = CallingAccountPhone(client, self._sinks.phone, protocol=self._protocol)
         client.add_event_handler(self._on_text, events.NewMessage(incoming=True))
@@ -153,6 +156,7 @@ class CallingAccount:
                 await self._connect(client)
                 await self._phone.prepare(await self._call_timeouts(client))
                 await self._learn_chats(client)
+                await self._silence_other_devices(client)
         except (OSError, TimeoutError) as error:
             await self._disconnect(client)
             raise UnavailableError("Telegram does not answer.") from error
@@ -179,18 +183,6 @@ class CallingAccount:
         await self._keeper.stop()
         self._client = self._phone = None
 
-    async def silence_other_devices(self) -> int:
-        """Keep calls from ringing on other devices of this account; returns how many were changed."""
-        listed = await ask(self.client, GetAuthorizationsRequest())
-        others = [
-            other for other in listed.authorizations if not other.current and not other.call_requests_disabled
-        ]
-        for other in others:
-            await ask(
-                self.client, ChangeAuthorizationSettingsRequest(other.hash, call_requests_disabled=True)
-            )
-        return len(others)
-
     async def _connect(self, client: TelegramClient) -> None:
         await client.connect()
         me = await client.get_me()
@@ -214,6 +206,19 @@ class CallingAccount:
         except RPCError as error:
             # Those who write again, or are in the stored session, can be called all the same.
             log.warning("chats_not_read", error=error_name(error))
+
+    async def _silence_other_devices(self, client: TelegramClient) -> None:
+        """Keep our calls from ringing on other devices of this account: whoever picks up there takes them."""
+        try:
+            listed = await ask(client, GetAuthorizationsRequest())
+            for other in listed.authorizations:
+                if not other.current and not other.call_requests_disabled:
+                    await ask(
+                        client, ChangeAuthorizationSettingsRequest(other.hash, call_requests_disabled=True)
+                    )
+                    log.info("other_device_silenced", device=other.device_model)
+        except RPCError as error:
+            log.warning("other_devices_not_silenced", error=error_name(error))
 
     async def _disconnect(self, client: TelegramClient) -> None:
         with suppress(OSError):

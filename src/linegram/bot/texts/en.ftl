@@ -58,6 +58,7 @@ end-internal_error = Something went wrong on our side. Please call again; if it 
 
 # Commands.
 start = I am the office telephone. Your lines: /softphone. To call somebody, send the number to { $calling_account }.
+start-number = Your Telegram number, for your administrator: { $user_id }
 softphone-none = You have no lines yet. Your administrator assigns them to you.
 softphone-head = Lines:
 softphone-row = { $mark } { $name } — { $login }
