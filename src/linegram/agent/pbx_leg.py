@@ -26,7 +26,11 @@ class LegStage(Enum):
 
 @dataclass(kw_only=True, eq=False)
 class PbxLeg:
-    """A leg from its first message until its PbxEnded."""
+    """A leg from its first message until its PbxEnded.
+
+    `their_offer` came with the INVITE; `our_sdp` and `their_sdp` are the last descriptions that counted:
+    what a payload type meant in them, it means for the whole dialog (RFC 3264 section 8.3.2).
+    """
 
     call_id: CallId
     leg_id: LegId
@@ -34,6 +38,7 @@ class PbxLeg:
     stage: LegStage
     handle: CallHandle | None = None
     their_offer: Sdp | None = None
+    their_sdp: Sdp | None = None
     our_sdp: Sdp | None = None
     local: LocalAudio | None = None
     stream: AudioStream | None = None
@@ -51,19 +56,21 @@ class PbxLeg:
 
     def offer(self) -> bytes:
         """Make our offer: the first one, or for a re-INVITE without any."""
-        self.our_sdp = make_offer(self._placed(), self.our_sdp)
+        self.our_sdp = make_offer(self._placed(), self.our_sdp, theirs=self.their_sdp)
         return bytes(self.our_sdp)
 
     def answer(self, offer: Sdp) -> bytes:
         """Answer an offer. Raises NoCommonCodecError."""
         answered = answer(offer, self._placed(), self.our_sdp)
-        self.our_sdp, self.stream = answered.sdp, answered.stream
+        self.our_sdp, self.their_sdp, self.stream = answered.sdp, offer, answered.stream
         return bytes(answered.sdp)
 
     def take_answer(self, sdp: bytes) -> None:
         """Read the answer to our offer. Raises RemoteProtocolError if there is none in it."""
         if self.our_sdp is not None:
-            self.stream = read_answer(self.our_sdp, Sdp.parse(sdp))
+            theirs = Sdp.parse(sdp)
+            self.stream = read_answer(self.our_sdp, theirs)
+            self.their_sdp = theirs
 
     def remote(self) -> RemoteMedia | None:
         """Return what the media host must know of the agreement; None before there is one."""
