@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import structlog
 
-from linegram.agent.hosts import HostDied, HostPool, PoolEvent
+from linegram.agent.call_audio import CallAudio
+from linegram.agent.hosts import HostDied, PoolEvent
 from linegram.agent.pbx_legs import PbxLegs
 from linegram.agent.registrations import Registrations
 from linegram.agent.voice_legs import VoiceLegs
@@ -27,7 +28,7 @@ class Agent:
         pbx_legs: PbxLegs,
         voice_legs: VoiceLegs,
         *,
-        pool: HostPool,
+        pool: CallAudio,
         report: Callable[[events.Event], None],
     ) -> None:
         self._registrations = registrations

@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from linegram.agent.hosts import HostPool
+from linegram.agent.call_audio import CallAudio
 from linegram.agent.media_terms import has_common_codec
 from linegram.agent.outcomes import reason_of_end
 from linegram.agent.pbx_leg import LegStage, PbxLeg
@@ -40,8 +40,10 @@ class SipCalls(Protocol):
     def local_host(self, account_id: AccountId) -> str | None:
         """Return our own address on the way to the account's PBX."""
 
-    def invite(self, account_id: AccountId, target: SipUri | str, sdp: bytes) -> CallHandle:
-        """Call somebody."""
+    def invite(
+        self, account_id: AccountId, target: SipUri | str, sdp: bytes, begun: Callable[[CallHandle], None]
+    ) -> None:
+        """Call somebody; `begun` gets the handle before any event of the call."""
 
     def ring(self, handle: CallHandle) -> None:
         """Send 180."""
@@ -74,7 +76,7 @@ class PbxLegs:
     def __init__(
         self,
         calls: SipCalls,
-        pool: HostPool,
+        pool: CallAudio,
         report: Report,
         *,
         accounts: Mapping[AccountId, SipAccountSettings],
@@ -283,14 +285,16 @@ class PbxLegs:
         return LocalMedia(self._sip.local_host(leg.settings.account_id) or media.ip, media.port)
 
     def _invite(self, leg: PbxLeg, number: str) -> None:
+
+        def begun(handle: CallHandle) -> None:
+            leg.handle, leg.stage = handle, LegStage.DIALLED
+            self._by_handle[handle] = leg
+
         try:
-            leg.handle = self._sip.invite(leg.settings.account_id, _target(number), leg.offer())
+            self._sip.invite(leg.settings.account_id, _target(number), leg.offer(), begun)
         except (LocalProtocolError, RemoteProtocolError) as error:
             _log.warning("number_not_dialled", leg_id=leg.leg_id, reason=str(error))
             self._finish(leg, EndReason.NUMBER_NOT_FOUND)
-            return
-        leg.stage = LegStage.DIALLED
-        self._by_handle[leg.handle] = leg
 
     def _answer(self, leg: PbxLeg) -> None:
         if leg.handle is None:

@@ -1,5 +1,6 @@
 """The SIP stack as the agent commands it: the endpoint's commands, with the transport's clock."""
 
+from collections.abc import Callable
 from typing import Any
 
 from linegram.sip.account import AccountConfig
@@ -31,10 +32,12 @@ class SipStack:
         """Return our own address on the way to the account's PBX; None while that is unknown."""
         return self._transport.endpoint.local_host(account_id)
 
-    def invite(self, account_id: AccountId, target: SipUri | str, sdp: bytes) -> CallHandle:
-        """Call somebody."""
-        return self._transport.perform(
-            lambda endpoint, now: endpoint.invite(account_id, target, sdp=sdp, now=now)
+    def invite(
+        self, account_id: AccountId, target: SipUri | str, sdp: bytes, begun: Callable[[CallHandle], None]
+    ) -> None:
+        """Call somebody; `begun` gets the handle before any event of the call."""
+        self._transport.perform(
+            lambda endpoint, now: begun(endpoint.invite(account_id, target, sdp=sdp, now=now))
         )
 
     def ring(self, handle: CallHandle) -> None:

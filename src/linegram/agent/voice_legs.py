@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from linegram.agent.hosts import HostPool
+from linegram.agent.call_audio import CallAudio
 from linegram.errors import UnavailableError
 from linegram.link import commands, events
 from linegram.outcomes import EndReason
@@ -25,7 +25,7 @@ class _VoiceLeg:
 class VoiceLegs:
     """Every voice leg from OpenVoice until its VoiceEnded."""
 
-    def __init__(self, pool: HostPool, report: Callable[[events.Event], None]) -> None:
+    def __init__(self, pool: CallAudio, report: Callable[[events.Event], None]) -> None:
         self._pool = pool
         self._report = report
         self._legs: dict[LegId, _VoiceLeg] = {}
