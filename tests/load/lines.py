@@ -12,18 +12,26 @@ from linegram.office.account import SipAccount
 from linegram.sandbox.employee import Employee
 from linegram.sandbox.employee_phone import CallStage, EmployeeCall, EmployeePhone
 from linegram.sandbox.office import SandboxOffice
-from linegram.sandbox.world.people import Person
 from linegram.worker import running_worker
 from tests.integration.line import OWNER, Line, wait_for_state
+from tests.load.voice_bank import VoiceBank
 from tests.peers.asterisk import Asterisk
 
 LIMIT_S = 60.0
 
 
 @asynccontextmanager
-async def running_lines(pbx: Asterisk, folder: Path, count: int) -> AsyncIterator[list[Line]]:
-    """Run a service with `count` employees whose accounts m0000, m0001, ... are registered."""
+async def running_lines(
+    pbx: Asterisk, folder: Path, count: int, *, banks: int = 0
+) -> AsyncIterator[list[Line]]:
+    """Run a service with `count` employees whose accounts m0000, m0001, ... are registered.
+
+    Every phone's voice is a process of its own, or lives in one of so many `banks`, neighbours in different
+    ones.
+    """
     async with AsyncExitStack() as stack:
+        rooms = [await stack.enter_async_context(VoiceBank(-(-count // banks))) for _ in range(banks)]
+        voices = [rooms[number % banks].seats[number // banks] for number in range(count)] if banks else []
         office = await stack.enter_async_context(SandboxOffice(folder))
         people = [await office.hire(f"Employee {number}") for number in range(count)]
         accounts = [await office.add_account(_account(pbx, number), who) for number, who in enumerate(people)]
@@ -31,8 +39,11 @@ async def running_lines(pbx: Asterisk, folder: Path, count: int) -> AsyncIterato
         worker = await stack.enter_async_context(running_worker(settings, link))
         hub = await stack.enter_async_context(running_hub(settings, link))
         lines = []
-        for person, account in zip(people, accounts, strict=True):
-            anna, phone = await _open_phone(stack, office, person)
+        for number, (person, account) in enumerate(zip(people, accounts, strict=True)):
+            anna = await stack.enter_async_context(Employee(office.telegram, person))
+            phone = EmployeePhone(anna)
+            phone.voice = voices[number] if voices else phone.voice
+            await stack.enter_async_context(phone)
             line = Line(
                 pbx=pbx,
                 office=office,
@@ -60,13 +71,6 @@ def _account(pbx: Asterisk, number: int) -> SipAccount:
         name="Desk",
         codecs=("alaw",),
     )
-
-
-async def _open_phone(
-    stack: AsyncExitStack, office: SandboxOffice, person: Person
-) -> tuple[Employee, EmployeePhone]:
-    device = await stack.enter_async_context(Employee(office.telegram, person))
-    return device, await stack.enter_async_context(EmployeePhone(device))
 
 
 class Talk:
@@ -115,18 +119,20 @@ class Talk:
         await self.line.assert_heard(self._who, self.employee_hz)
 
 
-async def talk_at_once(lines: list[Line], *, set_ups_at_once: int = 4) -> None:
+async def talk_at_once(lines: list[Line], *, steps_at_once: int = 4) -> None:
     """Let everybody talk at the same time, every second one calling out, and prove what is heard.
 
-    The calls come up `set_ups_at_once` at a time: all phones of the employees share this machine with us.
+    The calls come up, and go, `steps_at_once` at a time: the employees' phones share this machine with us.
     """
     talks = [Talk(line, number) for number, line in enumerate(lines)]
-    for first in range(0, len(talks), set_ups_at_once):
-        await asyncio.gather(*(talk.begin() for talk in talks[first : first + set_ups_at_once]))
+    groups = [talks[first : first + steps_at_once] for first in range(0, len(talks), steps_at_once)]
+    for group in groups:
+        await asyncio.gather(*(talk.begin() for talk in group))
     assert all(talk.is_up for talk in talks)
     await asyncio.gather(*(talk.wait_until_heard() for talk in talks))
     assert all(talk.is_up for talk in talks)
-    await asyncio.gather(*(talk.end() for talk in talks))
+    for group in groups:
+        await asyncio.gather(*(talk.end() for talk in group))
     await lines[0].wait_for_silence()
     for talk in talks:
         await talk.assert_heard()

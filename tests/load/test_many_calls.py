@@ -38,7 +38,7 @@ async def test_four_calls_at_once_are_all_heard(pbx: Asterisk, tmp_path: Path) -
 
 @pytest.mark.soak
 async def test_twenty_calls_at_once_are_all_heard(pbx: Asterisk, tmp_path: Path) -> None:
-    async with running_lines(pbx, tmp_path, 20) as lines:
+    async with running_lines(pbx, tmp_path, 20, banks=4) as lines:
         await talk_at_once(lines)
     keep(SOAK_RESULTS, {"calls_at_once": Figure(20, "calls with every tone found")}, SOAK)
 

@@ -111,7 +111,13 @@ async def test_texts_of_people_are_heard_with_what_they_reply_to(
         await device.client.send_message(peer, "**12#**", reply_to=first.id, parse_mode=None)
         await heard.until(lambda: len(heard.texts) == 4 or None)
     number, digits = heard.texts[2:]
-    assert number == EmployeeText(office.anna_id, "+43 1 234567", number.message_id)
+    assert number == EmployeeText(
+        office.anna_id,
+        "+43 1 234567",
+        number.message_id,
+        name=office.anna.first_name,
+        username=office.anna.username,
+    )
     assert (digits.text, digits.reply_to_message_id) == ("**12#**", number.message_id)
 
 

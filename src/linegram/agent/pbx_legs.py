@@ -92,6 +92,7 @@ class PbxLegs:
         self._legs: dict[LegId, PbxLeg] = {}
         self._by_handle: dict[CallHandle, PbxLeg] = {}
         self._tasks: dict[LegId, asyncio.Task[None]] = {}
+        self._waiting: dict[LegId, list[Callable[[], None]]] = {}
         self._on_sip: Mapping[type, Callable[[Any], None]] = MappingProxyType(
             {
                 sip.InviteReceived: self._receive,
@@ -143,7 +144,7 @@ class PbxLegs:
     def cut(self, leg_id: LegId, reason: EndReason) -> None:
         """End a leg because its audio failed."""
         leg = self._legs.get(leg_id)
-        if leg is not None:
+        if leg is not None and leg.stage is not LegStage.ENDING:
             leg.ended_by_us = reason
             self._end(leg, _UNAVAILABLE, "No Media")
 
@@ -262,21 +263,27 @@ class PbxLegs:
         return leg
 
     def _when_placed(self, leg: PbxLeg, then: Callable[[], None]) -> None:
-        """Open the leg's RTP port, then go on, unless the leg is ending by then."""
+        """Open the leg's RTP port once, then go on, unless the leg is ending by then."""
+        if leg.local is not None:
+            then()
+        elif leg.leg_id in self._waiting:
+            self._waiting[leg.leg_id].append(then)
+        else:
+            self._waiting[leg.leg_id] = [then]
+            self._tasks[leg.leg_id] = asyncio.create_task(self._place(leg), name=f"place {leg.leg_id}")
 
-        async def place() -> None:
-            try:
-                media = await self._pool.open_pbx_leg(leg.call_id, leg.leg_id)
-            except UnavailableError as failure:
-                _log.warning("pbx_leg_without_media", leg_id=leg.leg_id, reason=str(failure))
-                self.cut(leg.leg_id, EndReason.NO_CAPACITY)
-                return
-            if leg.stage is not LegStage.ENDING:
-                leg.place(self._named(media, leg), self._new_session_id())
-                then()
-
-        task = asyncio.create_task(place(), name=f"place {leg.leg_id}")
-        self._tasks[leg.leg_id] = task
+    async def _place(self, leg: PbxLeg) -> None:
+        try:
+            media = await self._pool.open_pbx_leg(leg.call_id, leg.leg_id)
+        except UnavailableError as failure:
+            _log.warning("pbx_leg_without_media", leg_id=leg.leg_id, reason=str(failure))
+            self.cut(leg.leg_id, EndReason.NO_CAPACITY)
+            return
+        if leg.stage is LegStage.ENDING:
+            return
+        leg.place(self._named(media, leg), self._new_session_id())
+        for then in self._waiting.pop(leg.leg_id, []):
+            then()
 
     def _named(self, media: LocalMedia, leg: PbxLeg) -> LocalMedia:
         """Put a real address where the media host is bound to all of them."""
@@ -297,7 +304,7 @@ class PbxLegs:
             self._finish(leg, EndReason.NUMBER_NOT_FOUND)
 
     def _answer(self, leg: PbxLeg) -> None:
-        if leg.handle is None:
+        if leg.handle is None or leg.stage is not LegStage.ARRIVED:
             return
         try:
             sdp = leg.offer() if leg.their_offer is None else leg.answer(leg.their_offer)
@@ -325,8 +332,8 @@ class PbxLegs:
             self._pool.connect_pbx_leg(leg.leg_id, remote)
 
     def _report_up(self, leg: PbxLeg) -> None:
-        self._store_dialog(leg)
         self._report(events.PbxAnswered(leg.leg_id, leg.codec))
+        self._store_dialog(leg)
 
     def _store_dialog(self, leg: PbxLeg) -> None:
         dialog = None if leg.handle is None else self._sip.export_dialog(leg.handle)
@@ -350,6 +357,7 @@ class PbxLegs:
         self._legs.pop(leg.leg_id, None)
         if leg.handle is not None:
             self._by_handle.pop(leg.handle, None)
+        self._waiting.pop(leg.leg_id, None)
         task = self._tasks.pop(leg.leg_id, None)
         if task is not None and task is not asyncio.current_task():
             task.cancel()

@@ -78,7 +78,7 @@ class Registrations:
 
 def account_config(settings: SipAccountSettings) -> AccountConfig:
     """Return an account as the SIP stack wants it."""
-    proxy_host, _, proxy_port = settings.proxy.partition(":")
+    proxy_host, proxy_port = _host_and_port(settings.proxy)
     return AccountConfig(
         account_id=settings.account_id,
         server_host=settings.server,
@@ -94,3 +94,9 @@ def account_config(settings: SipAccountSettings) -> AccountConfig:
         expires_s=settings.expires_s,
         keep_alive_s=float(settings.keep_alive_s),
     )
+
+
+def _host_and_port(place: str) -> tuple[str, str]:
+    """Split `host:port`; the port may be missing, and an IPv6 address stands in brackets."""
+    host, colon, port = place.rpartition(":")
+    return (host, port) if colon and not place.endswith("]") else (place, "")

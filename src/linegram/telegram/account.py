@@ -137,9 +137,9 @@ class CallingAccount:
     async def start(self) -> None:
         """Connect with the stored session and get ready for calls.
 
-        Raises RefusedError if nobody has signed in or Telegram has ended the
-        session, UnavailableError if Telegram does not answer, RemoteProtocolError
-        if the stored session cannot be read or Telegram proposes unsafe keys.
+        Raises RefusedError if nobody has signed in, or the session has ended or
+        cannot be read; UnavailableError if Telegram does not answer;
+        RemoteProtocolError if Telegram proposes unsafe keys.
         """
         stored = await self._store.load()
         if stored is None:
