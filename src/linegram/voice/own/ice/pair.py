@@ -1,0 +1,40 @@
+"""One path between the ends: a socket of ours and an address of theirs. Pure."""
+
+from collections import deque
+from typing import Final
+
+from linegram.voice.own.ice.candidate import Candidate
+
+_REMEMBERED_CHECKS: Final = 8
+_FRESH_S: Final = 3.2
+"""The path in use is checked every second, so this forgives two lost checks."""
+
+
+class Pair:
+    """A path and what is known of it."""
+
+    def __init__(self, socket: int, remote: Candidate, priority: int) -> None:
+        self.socket = socket
+        self.remote = remote
+        self.priority = priority
+        self.checked_at: float | None = None
+        self.answered_at: float | None = None
+        self.nominated_at: float | None = None
+        self._checks: deque[bytes] = deque(maxlen=_REMEMBERED_CHECKS)
+
+    def check_sent(self, transaction: bytes, now: float) -> None:
+        """Remember a check."""
+        self._checks.append(transaction)
+        self.checked_at = now
+
+    def is_unchecked_for(self, interval_s: float, now: float) -> bool:
+        """Say whether the last check is so long ago."""
+        return self.checked_at is None or now - self.checked_at >= interval_s
+
+    def is_answer(self, transaction: bytes) -> bool:
+        """Say whether an answer is to one of our last checks of this path."""
+        return transaction in self._checks
+
+    def works(self, now: float) -> bool:
+        """The path has answered lately."""
+        return self.answered_at is not None and now - self.answered_at < _FRESH_S
