@@ -54,7 +54,7 @@ docs: setup
 test: check peers
 	@$(BIN)/pytest -m '(slow or peer) and not soak' tests
 
-bench: setup peers
+bench: setup
 	@$(BIN)/python -m bench
 
 soak: setup peers
