@@ -9,9 +9,17 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -101,8 +109,28 @@ class MediaSettings(Section):
     """What joins Telegram's voice calls."""
     calls_per_host: int = Field(default=8, ge=1, le=200)
     """Calls in one media host: a crash of it costs these calls and no others."""
+    most_hosts: int = Field(default=8, ge=1, le=64)
+    """Media hosts at the most; the call for which none has room is refused."""
     spare_hosts: int = Field(default=1, ge=0, le=16)
     """Media hosts that are kept started and empty, so that a call need not wait for one."""
+
+
+_Cadence = Annotated[
+    str, StringConstraints(pattern=r"^\d{1,4}(\+\d{1,4})*/[1-9]\d{0,5}(,\d{1,4}(\+\d{1,4})*/[1-9]\d{0,5})*$")
+]
+
+
+class ToneSettings(Section):
+    """What an employee hears besides people: `Hz/ms,Hz/ms`, repeated; 0 is silence, `+` joins two tones."""
+
+    ring_back: _Cadence = "425/1000,0/4000"
+    """The dialled party rings."""
+    busy: _Cadence = "425/400,0/400"
+    """The dialled party is busy or declined."""
+    congestion: _Cadence = "425/200,0/200"
+    """The call failed for another reason."""
+    waiting: _Cadence = "425/200,0/200,425/200,0/9400"
+    """Another call waits."""
 
 
 class CallSettings(Section):
@@ -149,6 +177,7 @@ class Settings(BaseSettings):
     sip: SipSettings = SipSettings()
     rtp: RtpSettings = RtpSettings()
     media: MediaSettings = MediaSettings()
+    tones: ToneSettings = ToneSettings()
     calls: CallSettings = CallSettings()
     log: LogSettings = LogSettings()
 

@@ -14,9 +14,10 @@ from linegram.agent.pbx_legs import PbxLegs
 from linegram.agent.registrations import Registrations
 from linegram.agent.sip_stack import SipStack
 from linegram.agent.voice_legs import VoiceLegs
-from linegram.config import Settings
+from linegram.config import Settings, ToneSettings
 from linegram.errors import UnavailableError
 from linegram.link.carrier import MemoryLink
+from linegram.link.commands import Tone
 from linegram.link.gate import Gate
 from linegram.media.control import HostSettings
 from linegram.sip.context import EndpointConfig
@@ -83,6 +84,15 @@ async def _open_transport(settings: Settings, on_event: Callable[[SipEvent], Non
         ) from error
 
 
+def _cadences(tones: ToneSettings) -> dict[str, str]:
+    return {
+        Tone.RING_BACK.value: tones.ring_back,
+        Tone.BUSY.value: tones.busy,
+        Tone.CONGESTION.value: tones.congestion,
+        Tone.WAITING.value: tones.waiting,
+    }
+
+
 def pool_settings(settings: Settings) -> HostPoolSettings:
     """Return the settings of the media hosts."""
     return HostPoolSettings(
@@ -92,12 +102,14 @@ def pool_settings(settings: Settings) -> HostPoolSettings:
         last_rtp_port=settings.rtp.port_max,
         fleet=FleetSettings(
             calls_per_host=settings.media.calls_per_host,
+            most_hosts=settings.media.most_hosts,
             spare_hosts=settings.media.spare_hosts,
             host=HostSettings(
                 engine=settings.media.engine,
                 media_limit_s=settings.rtp.no_media_timeout_s,
                 log_level=settings.log.level,
                 logs_json=settings.log.format == "json",
+                cadences=_cadences(settings.tones),
             ),
         ),
     )

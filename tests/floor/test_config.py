@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from linegram.audio.tones import DEFAULT_CADENCES, parse_cadence
 from linegram.config import (
     Settings,
     TelegramSettings,
+    ToneSettings,
     configuration_text,
     each_setting,
     load_settings,
@@ -168,3 +170,19 @@ def test_the_document_knows_no_setting_that_is_gone() -> None:
         line.split("`")[1] for line in DOCUMENT.read_text("utf-8").splitlines() if line.startswith("| `")
     ]
     assert named == [name for name, _ in each_setting()]
+
+
+@pytest.mark.parametrize("text", ["425/1000,0/4000", "350+440/2000"])
+def test_a_tone_may_have_another_cadence(tmp_path: Path, text: str) -> None:
+    assert load_settings(write(tmp_path / "c.toml", f'[tones]\nbusy = "{text}"')).tones.busy == text
+
+
+@pytest.mark.parametrize("text", ["", "425", "425/0", "beep/200", "425/200,"])
+def test_a_cadence_that_cannot_be_read_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    with pytest.raises(RefusedError, match=r"tones\.busy"):
+        load_settings(write(tmp_path / "c.toml", f'[tones]\nbusy = "{text}"'))
+
+
+def test_the_default_cadences_are_those_of_the_tone_generator() -> None:
+    for name, text in ToneSettings().model_dump().items():
+        assert parse_cadence(text) == DEFAULT_CADENCES[name]
