@@ -9,8 +9,11 @@ from linegram.errors import UnavailableError
 from linegram.voice.engine import VoiceEngine
 
 NTGCALLS: Final = "ntgcalls"
+OWN: Final = "own"
 
-_MODULES: Final[Mapping[str, str]] = MappingProxyType({NTGCALLS: "linegram.voice.ntgcalls_engine"})
+_MODULES: Final[Mapping[str, str]] = MappingProxyType(
+    {NTGCALLS: "linegram.voice.ntgcalls_engine", OWN: "linegram.voice.own.engine"}
+)
 
 
 def make_engine(name: str) -> VoiceEngine:

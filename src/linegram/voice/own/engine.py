@@ -1,0 +1,107 @@
+"""Our own engine: makes voice legs that live in the calling thread, with no thread of their own."""
+
+import json
+import time
+from collections.abc import Callable
+from random import SystemRandom
+from typing import Final
+
+import structlog
+
+from linegram.errors import LocalProtocolError
+from linegram.link.voice import VoiceParameters
+from linegram.outcomes import EndReason
+from linegram.voice.engine import VoiceEngine, VoiceLeg
+from linegram.voice.own.audio import VoiceAudio
+from linegram.voice.own.box import Box
+from linegram.voice.own.dtls import Identity, make_identity
+from linegram.voice.own.ice.agent import Credentials
+from linegram.voice.own.leg import OwnLeg
+from linegram.voice.own.negotiation import Negotiation
+from linegram.voice.own.refused_leg import RefusedLeg
+from linegram.voice.own.secure_path import SecurePath
+from linegram.voice.own.signalling import Signalling, open_framing, version_of
+from linegram.voice.own.sockets import VoiceSockets, local_ips
+
+log = structlog.get_logger()
+
+_ICE_CHARACTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_UFRAG_LENGTH: Final = 4
+_PASSWORD_LENGTH: Final = 24
+
+
+class OwnEngine:
+    """All voice legs of one process."""
+
+    name = "own"
+    sample_rates_hz: tuple[int, ...] = (8000, 16000, 48000)
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._random = SystemRandom().random
+        self._identity: Identity = make_identity()
+        self._legs: list[OwnLeg] = []
+
+    def open(self, parameters: VoiceParameters, sample_hz: int) -> VoiceLeg:
+        """Start joining a call; one that cannot be joined ends as its first event.
+
+        Raises LocalProtocolError for a rate that is not offered.
+        """
+        if sample_hz not in self.sample_rates_hz:
+            raise LocalProtocolError(f"no voice leg at {sample_hz} Hz")
+        version = version_of(parameters.versions)
+        if version is None:
+            return RefusedLeg(EndReason.NO_COMMON_VERSION, sample_hz)
+        obstacle = _obstacle(parameters)
+        if obstacle is not None:
+            log.warning("voice_call_refused", cause=obstacle)
+            return RefusedLeg(EndReason.VOICE_NOT_CONNECTED, sample_hz)
+        self._legs = [leg for leg in self._legs if not leg.is_closed]
+        leg = self._join(parameters, version, sample_hz)
+        self._legs.append(leg)
+        return leg
+
+    def close(self) -> None:
+        """Leave all calls."""
+        for leg in self._legs:
+            leg.close()
+        self._legs.clear()
+
+    def _join(self, parameters: VoiceParameters, version: str, sample_hz: int) -> OwnLeg:
+        now, is_caller = self._clock(), parameters.is_outgoing
+        ssrc = 1 + int(self._random() * 0x7FFF_FFFE)
+        box = Box(parameters.key, is_outgoing=is_caller)
+        framing = open_framing(version, box, self._random, now)
+        return OwnLeg(
+            Signalling(framing, Negotiation(is_caller=is_caller, ssrc=ssrc, random=self._random)),
+            SecurePath(self._credentials(), self._identity, self._random, is_caller=is_caller),
+            VoiceAudio(sample_hz, ssrc, self._random, now),
+            sample_hz=sample_hz,
+            sockets=VoiceSockets(local_ips()),
+            clock=self._clock,
+        )
+
+    def _credentials(self) -> Credentials:
+        characters = [
+            _ICE_CHARACTERS[int(self._random() * len(_ICE_CHARACTERS))]
+            for _ in range(_UFRAG_LENGTH + _PASSWORD_LENGTH)
+        ]
+        return Credentials("".join(characters[:_UFRAG_LENGTH]), "".join(characters[_UFRAG_LENGTH:]))
+
+
+def _obstacle(parameters: VoiceParameters) -> str | None:
+    """Say why we cannot join the call, None if we can."""
+    if not parameters.is_p2p_allowed:
+        return "only relays are allowed, and this engine uses none yet"
+    try:
+        custom = json.loads(parameters.custom_parameters or "{}")
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(custom, dict) and custom.get("network_use_mtproto"):
+        return "the call's media would go through MTProto"
+    return None
+
+
+def make() -> VoiceEngine:
+    """Make the engine; what `engines.make_engine` calls."""
+    return OwnEngine()

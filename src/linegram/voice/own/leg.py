@@ -1,0 +1,238 @@
+"""One call's voice leg: joins signalling, path, sound and sockets, and watches that the far end is there."""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import structlog
+
+from linegram.audio.frame import samples_per_frame, silence
+from linegram.errors import LocalProtocolError, RemoteProtocolError
+from linegram.outcomes import EndReason
+from linegram.voice.engine import (
+    PcmFrame,
+    RemoteMuteChanged,
+    VoiceEvent,
+    VoiceSignal,
+    VoiceState,
+    VoiceStateChanged,
+)
+from linegram.voice.own.audio import VoiceAudio
+from linegram.voice.own.ice.agent import Datagram
+from linegram.voice.own.ice.candidate import Candidate, parse_candidate, priority_of
+from linegram.voice.own.messages import (
+    CandidateLine,
+    Candidates,
+    InitialSetup,
+    MediaState,
+    Message,
+    read_message,
+    write_message,
+)
+from linegram.voice.own.secure_path import SecurePath
+from linegram.voice.own.signalling import Signalling
+from linegram.voice.own.sockets import VoiceSockets
+
+log = structlog.get_logger()
+
+CONNECT_LIMIT_S: Final = 20.0
+GONE_S: Final = 10.0
+"""Far ends check the path every 2.5 s, muted ones too."""
+
+
+class OwnLeg:
+    """A voice leg of our own engine; see `VoiceLeg` for what its methods promise."""
+
+    def __init__(
+        self,
+        signalling: Signalling,
+        path: SecurePath,
+        audio: VoiceAudio,
+        *,
+        sample_hz: int,
+        sockets: VoiceSockets,
+        clock: Callable[[], float],
+    ) -> None:
+        self._signalling = signalling
+        self._path = path
+        self._audio = audio
+        self._frame_samples = samples_per_frame(sample_hz)
+        self._sockets = sockets
+        self._clock = clock
+        self._state = VoiceState.CONNECTING
+        self._events: deque[VoiceEvent] = deque()
+        self._is_far_muted = False
+        self._has_said_state = False
+        self._opened_at = clock()
+        self._say_hello(self._opened_at)
+
+    @property
+    def is_closed(self) -> bool:
+        """The leg has left the call and holds nothing."""
+        return self._state is VoiceState.ENDED
+
+    def receive_signal(self, payload: bytes) -> None:
+        """Take signalling bytes that came through Telegram; what is malformed is dropped."""
+        if self._state is VoiceState.ENDED:
+            return
+        now = self._clock()
+        try:
+            for message in self._signalling.receive(payload, now):
+                self._take(message)
+        except RemoteProtocolError as error:
+            log.info("voice_signal_dropped", reason=str(error)[:200])
+        self._advance(now)
+
+    def push(self, frame: PcmFrame) -> None:
+        """Send 20 ms of audio; before the leg is connected it goes nowhere.
+
+        Raises LocalProtocolError for anything but 20 ms of PCM16.
+        """
+        if frame.dtype != np.int16 or len(frame) != self._frame_samples:
+            raise LocalProtocolError(f"a frame of {len(frame)} samples of {frame.dtype} is not 20 ms")
+        if self._state is not VoiceState.CONNECTED:
+            return
+        packet = self._audio.push(frame, self._clock())
+        if packet is not None:
+            self._send(self._path.send_rtp(packet))
+
+    def pull(self) -> PcmFrame:
+        """Return the next 20 ms heard, silence when the leg has ended; reads the sockets first."""
+        now = self._clock()
+        self._drain(now)
+        if self._state is VoiceState.ENDED:
+            return silence(self._frame_samples)
+        return self._audio.pull(now)
+
+    def handle_timer(self, now: float) -> None:
+        """Do what time asks for."""
+        if self._state is VoiceState.ENDED:
+            return
+        self._signalling.handle_timer(now)
+        self._path.handle_timer(now)
+        if self._state is VoiceState.CONNECTED and (report := self._audio.rtcp_due(now)) is not None:
+            self._send(self._path.send_rtcp(report))
+        self._advance(now)
+        self._watch(now)
+
+    def next_event(self) -> VoiceEvent | None:
+        """Return the oldest event not yet taken; while connecting, also look what has come."""
+        if self._state is VoiceState.CONNECTING and not self._events:
+            now = self._clock()
+            self._drain(now)
+            self._path.handle_timer(now)
+            self._advance(now)
+        return self._events.popleft() if self._events else None
+
+    def close(self) -> None:
+        """Leave the call: tell the far end, free sockets and codec. Safe to repeat."""
+        self._events.clear()
+        self._leave()
+        self._events.clear()
+
+    # -- signalling
+
+    def _say_hello(self, now: float) -> None:
+        setup = self._path.setup()
+        self._signalling.send(setup, now)
+        lines = []
+        for number, address in enumerate(self._sockets.addresses()):
+            candidate = Candidate(address, "host", priority_of("host", 0xFFFF - number), str(number + 1))
+            self._path.ice.add_local(number, candidate)
+            lines.append(CandidateLine(candidate.line(setup.ufrag)))
+        self._signalling.start(now)
+        self._signalling.send(Candidates(tuple(lines)), now)
+        self._advance(now)
+
+    def _take(self, message: Message) -> None:
+        match message:
+            case InitialSetup():
+                self._path.set_remote(message)
+            case Candidates():
+                for line in message.candidates:
+                    candidate = parse_candidate(line.sdp_string)
+                    if candidate is not None:
+                        self._path.add_remote(candidate)
+            case MediaState():
+                self._take_state(message)
+
+    def _take_state(self, state: MediaState) -> None:
+        if state.muted != self._is_far_muted:
+            self._is_far_muted = state.muted
+            self._events.append(RemoteMuteChanged(state.muted))
+
+    # -- the path
+
+    def _drain(self, now: float) -> None:
+        """Take in all that the sockets hold."""
+        if self._state is VoiceState.ENDED:
+            return
+        for number, source, datagram in self._sockets.received():
+            self._path.receive(number, source, datagram, now)
+        while self._path.rtp:
+            self._audio.receive(self._path.rtp.popleft(), now)
+        while self._path.rtcp:
+            self._audio.receive_rtcp(self._path.rtcp.popleft(), now)
+        while self._path.texts:
+            self._take_text(self._path.texts.popleft())
+        self._advance(now)
+
+    def _take_text(self, text: bytes) -> None:
+        try:
+            message = read_message(text)
+        except RemoteProtocolError as error:
+            log.info("voice_message_malformed", reason=str(error)[:200])
+            return
+        if message is not None:
+            self._take(message)
+
+    def _advance(self, now: float) -> None:
+        """Send what waits, and notice that the leg is connected."""
+        while (packet := self._signalling.next_packet()) is not None:
+            self._events.append(VoiceSignal(packet))
+        while (datagram := self._path.next_datagram()) is not None:
+            self._send(datagram)
+        negotiation = self._signalling.negotiation
+        self._audio.agree(negotiation.outgoing, negotiation.incoming)
+        if self._path.is_up and not self._has_said_state:
+            self._has_said_state = True
+            self._path.send_text(write_message(MediaState()), now)
+        if self._state is VoiceState.CONNECTING and self._path.is_up and negotiation.outgoing is not None:
+            self._state = VoiceState.CONNECTED
+            self._events.append(VoiceStateChanged(VoiceState.CONNECTED))
+
+    def _send(self, datagram: Datagram | None) -> None:
+        if datagram is not None:
+            self._sockets.send(datagram.socket, datagram.target, datagram.payload)
+
+    # -- the end
+
+    def _watch(self, now: float) -> None:
+        """End the leg when the far end has left, is gone, or never came."""
+        if self._path.is_closed:
+            self._end("far_end_left")
+        elif self._state is VoiceState.CONNECTING and now - self._opened_at > CONNECT_LIMIT_S:
+            self._end("not_connected_in_time")
+        elif self._state is VoiceState.CONNECTED and now - self._path.heard_at > GONE_S:
+            self._end("far_end_silent")
+
+    def _end(self, cause: str) -> None:
+        was_connected = self._state is VoiceState.CONNECTED
+        reason = EndReason.VOICE_LOST if was_connected else EndReason.VOICE_NOT_CONNECTED
+        log.info("voice_leg_ended", cause=cause, was_connected=was_connected)
+        self._leave()
+        self._events.append(VoiceStateChanged(VoiceState.ENDED, reason))
+
+    def _leave(self) -> None:
+        if self._state is VoiceState.ENDED:
+            return
+        now = self._clock()
+        if self._state is VoiceState.CONNECTED:
+            self._send(self._path.send_rtcp(self._audio.goodbye(now)))
+        self._path.close()
+        while (datagram := self._path.next_datagram()) is not None:
+            self._send(datagram)
+        self._state = VoiceState.ENDED
+        self._sockets.close()
+        self._audio.close()
