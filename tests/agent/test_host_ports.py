@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linegram.agent.ports import RtpPorts
+from linegram.agent.rtp_ports import RtpPorts
 from linegram.errors import UnavailableError
 
 

@@ -3,7 +3,7 @@
 from typing import get_args
 
 from linegram.agent.host_fleet import FleetSettings
-from linegram.agent.ports import REST_S
+from linegram.agent.rtp_ports import REST_S
 from linegram.calls.runner import CallTimes
 from linegram.config import CallSettings, MediaSettings
 from linegram.link import commands, events

@@ -14,7 +14,7 @@ import structlog
 
 from linegram.agent.host_fleet import FleetSettings, HostFleet
 from linegram.agent.host_process import HostProcess
-from linegram.agent.ports import REST_S, RtpPorts
+from linegram.agent.rtp_ports import REST_S, RtpPorts
 from linegram.errors import UnavailableError
 from linegram.link.commands import (
     CloseVoice,

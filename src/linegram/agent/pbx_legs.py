@@ -7,7 +7,7 @@ a leg that ends meanwhile takes nothing of it.
 import asyncio
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 
@@ -15,6 +15,7 @@ from linegram.agent.call_audio import CallAudio
 from linegram.agent.media_terms import has_common_codec
 from linegram.agent.outcomes import reason_of_end
 from linegram.agent.pbx_leg import LegStage, PbxLeg
+from linegram.agent.sip_ports import SipCalls
 from linegram.errors import LocalProtocolError, RemoteProtocolError, UnavailableError
 from linegram.link import commands, events
 from linegram.link.accounts import SipAccountSettings
@@ -32,39 +33,6 @@ _log = structlog.get_logger()
 _WILDCARDS: Final = frozenset({"0.0.0.0", "::"})
 _NOT_ACCEPTABLE: Final = 488
 _UNAVAILABLE: Final = 503
-
-
-class SipCalls(Protocol):
-    """The commands of the SIP stack that legs need; the clock is the shell's."""
-
-    def local_host(self, account_id: AccountId) -> str | None:
-        """Return our own address on the way to the account's PBX."""
-
-    def invite(
-        self, account_id: AccountId, target: SipUri | str, sdp: bytes, begun: Callable[[CallHandle], None]
-    ) -> None:
-        """Call somebody; `begun` gets the handle before any event of the call."""
-
-    def ring(self, handle: CallHandle) -> None:
-        """Send 180."""
-
-    def answer(self, handle: CallHandle, sdp: bytes) -> None:
-        """Send 200."""
-
-    def reject(self, handle: CallHandle, status: int, reason: str, retry_after_s: int | None = None) -> None:
-        """Refuse."""
-
-    def hang_up(self, handle: CallHandle) -> None:
-        """CANCEL or BYE."""
-
-    def answer_reoffer(self, handle: CallHandle, sdp: bytes) -> None:
-        """Answer a re-INVITE."""
-
-    def reject_reoffer(self, handle: CallHandle) -> None:
-        """Decline a re-INVITE."""
-
-    def export_dialog(self, handle: CallHandle) -> dict[str, object] | None:
-        """Return what ends the dialog from another process."""
 
 
 Report = Callable[[events.Event], None]
@@ -223,7 +191,7 @@ class PbxLegs:
         leg = self._by_handle.get(event.handle)
         if leg is None or leg.stage is not LegStage.ANSWERED:
             return
-        if event.sdp and not self._agree(leg, event.sdp):
+        if (event.sdp and not self._agree(leg, event.sdp)) or leg.stream is None:
             self._refuse_codecs(leg)
             return
         self._report_up(leg)

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Final
 
 import structlog
 
+from linegram.agent.sip_ports import SipAccounts
 from linegram.errors import LocalProtocolError
 from linegram.link import commands, events
 from linegram.link.accounts import RegistrationState, SipAccountSettings
@@ -25,19 +26,6 @@ _STATES: Final[Mapping[SipState, RegistrationState]] = MappingProxyType(
         SipState.UNREGISTERED: RegistrationState.OFFLINE,
     }
 )
-
-
-class SipAccounts(Protocol):
-    """The commands of the SIP stack about accounts; the clock is the shell's."""
-
-    def put_account(self, config: AccountConfig) -> None:
-        """Add or change an account."""
-
-    def drop_account(self, account_id: AccountId) -> None:
-        """Remove an account and its binding."""
-
-    def end_exported(self, exported: dict[str, Any], config: AccountConfig) -> None:
-        """Send BYE in a dialog of an earlier process."""
 
 
 class Registrations:
