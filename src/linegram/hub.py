@@ -84,7 +84,12 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
         outside = notes.switchboard_ports(link, phone)
         switchboard = Switchboard(runner, outside, new_id=_new_id, clock=time.time)
         link.connect_hub(switchboard.take_report)
-        watch = OfficeWatch(notes.accounts, link.send, notes.routes.renew)
+        watch = OfficeWatch(
+            notes.accounts,
+            link.send,
+            notes.routes.renew,
+            token_of=lambda number: vault.token(f"contact {number}"),
+        )
         await watch.look()
         recovery = Recovery(
             journal,

@@ -15,6 +15,7 @@ from linegram.sandbox.office import SandboxOffice
 from linegram.storage.journal import DatabaseJournal
 from linegram.units import TelegramUserId
 from tests.cli.command import Command, command, write_settings
+from tests.peers.addresses import free_port
 from tests.peers.asterisk import Asterisk
 from tests.peers.waiting import until
 
@@ -36,6 +37,15 @@ class KilledLine:
     async def open_legs(self) -> int:
         async with await self.office.database() as database:
             return len(await DatabaseJournal(database).stored_legs())
+
+    async def assert_one_binding(self) -> None:
+        """The binding of the killed service is replaced, not joined by a second one: calls would fork."""
+
+        async def bindings() -> list[str]:
+            listed = await self.pbx.cli("pjsip show contacts")
+            return [one for one in listed.splitlines() if f"{NUMBER}/sip:{NUMBER}@" in one]
+
+        assert len(await until(bindings, 20)) == 1
 
     async def assert_nothing_is_left(self) -> None:
         await self.pbx.wait_for_no_channels()
@@ -60,7 +70,7 @@ async def line(asterisk22: Asterisk, tmp_path: Path) -> AsyncIterator[KilledLine
             owner_id=TelegramUserId(1),
         )
         await office.add_account(account, person)
-        write_settings(office)
+        write_settings(office, sip__port=free_port(asterisk22.address))
         anna = await stack.enter_async_context(Employee(office.telegram, person))
         phone = await stack.enter_async_context(EmployeePhone(anna))
         yield KilledLine(asterisk22, office, anna, phone)
@@ -116,6 +126,7 @@ async def test_a_talk_is_ended_on_both_sides_by_the_next_start(line: KilledLine)
         await line.anna.wait_for_message("restarted")
         card = await line.anna.wait_for_message("Call ended")
         assert "lasted" in card.message
+        await line.assert_one_binding()
         await line.assert_nothing_is_left()
 
 

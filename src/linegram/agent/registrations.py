@@ -81,6 +81,7 @@ def account_config(settings: SipAccountSettings) -> AccountConfig:
         display_name=settings.display_name,
         expires_s=settings.expires_s,
         keep_alive_s=float(settings.keep_alive_s),
+        token=settings.contact_token,
     )
 
 

@@ -24,7 +24,10 @@ class RegistrationState(Enum):
 
 
 class SipAccountSettings(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """Everything a worker needs to register one account and to place its calls."""
+    """Everything a worker needs to register one account and to place its calls.
+
+    `contact_token` marks the account's Contact; the same one after a restart replaces the old binding.
+    """
 
     account_id: AccountId
     username: str
@@ -39,6 +42,7 @@ class SipAccountSettings(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     codecs: tuple[str, ...] = ("opus", "g722", "alaw", "mulaw")
     expires_s: int = 300
     keep_alive_s: int = 25
+    contact_token: str = ""
 
     def __repr__(self) -> str:
         return f"SipAccountSettings({self.account_id}, {self.username}@{self.server}:{self.port})"

@@ -120,7 +120,7 @@ def parse_server(text: str) -> tuple[str, int]:
     return host, _check_port(int(port))
 
 
-def link_settings(account: SipAccount) -> SipAccountSettings:
+def link_settings(account: SipAccount, contact_token: str = "") -> SipAccountSettings:
     """What the account's worker needs to know about it."""
     return SipAccountSettings(
         account_id=account.account_id,
@@ -134,6 +134,7 @@ def link_settings(account: SipAccount) -> SipAccountSettings:
         transport=account.transport,
         display_name=account.name,
         codecs=account.codecs,
+        contact_token=contact_token,
     )
 
 

@@ -36,10 +36,19 @@ def registration_status(change: RegistrationChanged) -> AccountStatus:
 class OfficeWatch:
     """Tells the worker of accounts that came, changed or went, and gives the routes a new picture."""
 
-    def __init__(self, store: WatchedStore, send: Callable[[Command], None], renew: Renew) -> None:
+    def __init__(
+        self,
+        store: WatchedStore,
+        send: Callable[[Command], None],
+        renew: Renew,
+        *,
+        token_of: Callable[[AccountId], str] = lambda _: "",
+    ) -> None:
+        """`token_of` gives each account the mark of its Contact, the same after every restart."""
         self._store = store
         self._send = send
         self._renew = renew
+        self._token_of = token_of
         self._revision = -1
         self._known: dict[AccountId, SipAccountSettings] = {}
 
@@ -50,9 +59,8 @@ class OfficeWatch:
             return False
         accounts = await self._store.all()
         self._renew(accounts, await self._store.last_used_at())
-        self._follow(
-            {account.account_id: link_settings(account) for account in accounts if account.is_enabled}
-        )
+        wanted = (account for account in accounts if account.is_enabled)
+        self._follow({one.account_id: link_settings(one, self._token_of(one.account_id)) for one in wanted})
         self._revision = revision
         return True
 

@@ -4,6 +4,8 @@
 encrypted cannot be stored by mistake.
 """
 
+import hashlib
+import hmac
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +31,7 @@ class Vault:
         """Take the keys. Raises RefusedError if there is none, or one is no key."""
         if not keys:
             raise RefusedError("The encryption key is empty; `linegram init` makes one.")
+        self._token_key = keys[0].encode()
         try:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
@@ -38,6 +41,10 @@ class Vault:
 
     def __repr__(self) -> str:
         return "Vault()"
+
+    def token(self, name: str) -> str:
+        """Return a word that nobody can guess and that stays the same: 16 hex digits for each name."""
+        return hmac.new(self._token_key, name.encode(), hashlib.sha256).hexdigest()[:16]
 
     def seal(self, secret: bytes) -> Sealed:
         """Encrypt."""
