@@ -105,8 +105,8 @@ class RtpSettings(Section):
 class MediaSettings(Section):
     """The processes that move sound."""
 
-    engine: Literal["ntgcalls"] = "ntgcalls"
-    """What joins Telegram's voice calls."""
+    engine: Literal["ntgcalls", "own"] = "ntgcalls"
+    """What joins Telegram's voice calls: the library ntgcalls, or Linegram's own engine (no relays yet)."""
     calls_per_host: int = Field(default=8, ge=1, le=200)
     """Calls in one media host: a crash of it costs these calls and no others."""
     most_hosts: int = Field(default=8, ge=1, le=64)

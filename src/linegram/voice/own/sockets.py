@@ -51,12 +51,14 @@ class VoiceSockets:
         """Say where the sockets are bound, in their order."""
         return [Address(*one.getsockname()[:2]) for one in self._sockets]
 
-    def received(self) -> Iterator[tuple[int, Address, bytes]]:
-        """Give what has come; not more than a tick can bear."""
-        for number, one in enumerate(self._sockets):
+    def received(self, only: int | None = None) -> Iterator[tuple[int, Address, bytes]]:
+        """Give what has come, or only what has come to one socket; not more than a tick can bear."""
+        numbers = range(len(self._sockets)) if only is None else (only,)
+        for number in numbers:
+            receive = self._sockets[number].recvfrom
             for _ in range(_MOST_AT_ONCE):
                 try:
-                    datagram, source = one.recvfrom(_LONGEST_DATAGRAM)
+                    datagram, source = receive(_LONGEST_DATAGRAM)
                 except BlockingIOError:
                     break
                 except OSError:
