@@ -88,7 +88,7 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
             notes.accounts,
             link.send,
             notes.routes.renew,
-            token_of=lambda number: vault.token(f"contact {number}"),
+            token_of=lambda account_id: vault.token(f"contact {account_id}"),
         )
         await watch.look()
         recovery = Recovery(

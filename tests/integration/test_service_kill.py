@@ -70,7 +70,7 @@ async def line(asterisk22: Asterisk, tmp_path: Path) -> AsyncIterator[KilledLine
             owner_id=TelegramUserId(1),
         )
         await office.add_account(account, person)
-        write_settings(office, sip__port=free_port(asterisk22.address))
+        write_settings(office, sip__port=free_port("127.0.0.1"))
         anna = await stack.enter_async_context(Employee(office.telegram, person))
         phone = await stack.enter_async_context(EmployeePhone(anna))
         yield KilledLine(asterisk22, office, anna, phone)

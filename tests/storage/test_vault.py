@@ -80,14 +80,6 @@ def test_a_key_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None
 def test_a_token_stays_the_same_for_a_key_and_a_name_and_tells_nothing_of_either() -> None:
     one, other = Fernet.generate_key().decode(), Fernet.generate_key().decode()
     assert Vault([one]).token("contact 1") == Vault([one, other]).token("contact 1")
-    assert (
-        len(
-            {
-                Vault([one]).token("contact 1"),
-                Vault([one]).token("contact 2"),
-                Vault([other]).token("contact 1"),
-            }
-        )
-        == 3
-    )
+    assert Vault([one]).token("contact 1") != Vault([one]).token("contact 2")
+    assert Vault([one]).token("contact 1") != Vault([other]).token("contact 1")
     assert one[:8] not in Vault([one]).token("contact 1")
