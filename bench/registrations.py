@@ -2,14 +2,20 @@
 
 Registers 5 000 accounts over one UDP socket, as the worker does when the hub sends them: commands of the
 link in, reports out, digest, timers, sockets. The registrar is a process of its own and challenges every
-account once. CPU is the time of this process from the first account to the last report, divided by the
-REGISTER requests (two an account) and by the accounts; memory is how much larger this process is when all
-are registered and their transactions are over, divided by the accounts.
+account once, so that an account takes two REGISTER requests.
+
+First at the pace of a service, 200 accounts a second. Memory is how much larger this process is when all are
+registered and their transactions are over, divided by the accounts. The CPU time of this run (`paced`) is
+mostly that of waking up for single datagrams on an idle machine.
+Then, in a fresh process, 1 000 a second, which keeps a core busy without repetitions: CPU time from the first
+account to the last report, divided by the requests, or by the accounts. That is what counts when many come
+together, as after a restart of the PBX. The more datagrams one wake-up finds, the cheaper each is.
 """
 
 import asyncio
 import gc
 import json
+import multiprocessing
 import os
 import sys
 import time
@@ -30,27 +36,28 @@ from linegram.sip.events import SipEvent
 from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
 from linegram.units import AccountId
 
-REGISTERS_PER_S = 1000.0
 WARM_UP = 50
 TIMER_K_S = 5.0
+SERVICE_PER_S = 200.0
+BUSY_PER_S = 1000.0
 REQUESTS_PER_ACCOUNT = 2
 
 
 class Crowd:
     """Registers accounts and waits for all of them."""
 
-    def __init__(self, registrar: Address) -> None:
+    def __init__(self, registrar: Address, registers_per_s: float) -> None:
         self._registrar = registrar
+        self._config = EndpointConfig(local_places={}, registers_per_s=registers_per_s)
         self._online: set[AccountId] = set()
         self._changed = asyncio.Event()
         self.transport: SipTransport
         self._registrations: Registrations
 
     async def open(self) -> None:
-        """Bind the socket; registrations are paced faster than in a service, so that this ends."""
-        config = EndpointConfig(local_places={}, registers_per_s=REGISTERS_PER_S)
-        settings = TransportSettings("127.0.0.1", 0, endpoint=config)
+        """Bind the socket."""
         gate = Gate[SipEvent]()
+        settings = TransportSettings("127.0.0.1", 0, is_tcp_listening=False, endpoint=self._config)
         self.transport = await SipTransport.open(settings, gate)
         self._registrations = Registrations(SipStack(self.transport), self._take)
         gate.open(self._pass_on)
@@ -97,29 +104,42 @@ def resident_kb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024
 
 
-async def measure(accounts: int) -> dict[str, float]:
-    """Register so many accounts and give the figures of each."""
-    with far_end() as registrar:
-        crowd = Crowd(registrar)
-        await crowd.open()
-        await crowd.register(range(WARM_UP))
-        await crowd.settle()
-        memory_kb, began = resident_kb(), time.process_time()
-        await crowd.register(range(WARM_UP, WARM_UP + accounts))
-        cpu_ms = 1000 * (time.process_time() - began)
-        await crowd.settle()
-        memory_kb = resident_kb() - memory_kb
+async def register(accounts: int, registrar: Address, registers_per_s: float) -> tuple[float, float]:
+    """Register so many accounts; gives milliseconds of CPU and kilobytes of memory per account."""
+    crowd = Crowd(registrar, registers_per_s)
+    await crowd.open()
+    await crowd.register(range(WARM_UP))
+    await crowd.settle()
+    memory_kb, began = resident_kb(), time.process_time()
+    await crowd.register(range(WARM_UP, WARM_UP + accounts))
+    cpu_ms = 1000 * (time.process_time() - began)
+    await crowd.settle()
+    return cpu_ms / accounts, (resident_kb() - memory_kb) / accounts
+
+
+def run(accounts: int, registrar: Address, registers_per_s: float) -> tuple[float, float]:
+    """Register so many accounts in this process."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    return asyncio.run(register(accounts, registrar, registers_per_s))
+
+
+def measure(accounts: int) -> dict[str, float]:
+    """Register the accounts twice: paced, for the memory, and busy, for the CPU."""
+    context = multiprocessing.get_context("spawn")
+    with far_end() as registrar, context.Pool(1, maxtasksperchild=1) as fresh_process:
+        paced_ms, account_kb = fresh_process.apply(run, (accounts, registrar, SERVICE_PER_S))
+        busy_ms, _ = fresh_process.apply(run, (accounts, registrar, BUSY_PER_S))
     return {
-        "register_cpu_ms": round(cpu_ms / accounts / REQUESTS_PER_ACCOUNT, 3),
-        "account_online_cpu_ms": round(cpu_ms / accounts, 3),
-        "account_kb": round(memory_kb / accounts, 2),
+        "register_cpu_ms": round(busy_ms / REQUESTS_PER_ACCOUNT, 3),
+        "account_online_cpu_ms": round(busy_ms, 3),
+        "account_online_paced_cpu_ms": round(paced_ms, 3),
+        "account_kb": round(account_kb, 2),
     }
 
 
 def main(accounts: int = 5000) -> None:
     """Print the figures and, as the last line, the machine-readable result."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
-    figures = asyncio.run(measure(accounts))
+    figures = measure(accounts)
     print(f"{accounts} accounts: {figures['register_cpu_ms']} ms CPU per REGISTER,", end=" ")
     print(f"{figures['account_online_cpu_ms']} ms and {figures['account_kb']} kB per account")
     print(json.dumps(figures))
