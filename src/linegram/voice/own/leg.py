@@ -83,7 +83,7 @@ class OwnLeg:
         now = self._clock()
         try:
             for message in self._signalling.receive(payload, now):
-                self._take(message)
+                self._take(message, now)
         except RemoteProtocolError as error:
             log.info("voice_signal_dropped", reason=str(error)[:200])
         self._advance(now)
@@ -151,10 +151,10 @@ class OwnLeg:
         self._signalling.send(Candidates(tuple(lines)), now)
         self._advance(now)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: Message, now: float) -> None:
         match message:
             case InitialSetup():
-                self._path.set_remote(message)
+                self._path.set_remote(message, now)
             case Candidates():
                 for line in message.candidates:
                     candidate = parse_candidate(line.sdp_string)
@@ -179,17 +179,16 @@ class OwnLeg:
         while self._path.rtcp:
             self._audio.receive_rtcp(self._path.rtcp.popleft(), now)
         while self._path.texts:
-            self._take_text(self._path.texts.popleft())
+            self._take_text(self._path.texts.popleft(), now)
         self._send_waiting()
 
-    def _take_text(self, text: bytes) -> None:
+    def _take_text(self, text: bytes, now: float) -> None:
         try:
             message = read_message(text)
+            if message is not None:
+                self._take(message, now)
         except RemoteProtocolError as error:
             log.info("voice_message_malformed", reason=str(error)[:200])
-            return
-        if message is not None:
-            self._take(message)
 
     def _advance(self, now: float) -> None:
         """Send what waits, and notice what both ends have agreed on and that the leg is connected."""

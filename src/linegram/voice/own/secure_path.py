@@ -23,6 +23,7 @@ from linegram.voice.own.srtp import Srtp
 log = structlog.get_logger()
 
 _MOST_RECEIVED: Final = 256
+_MOST_EARLY: Final = 4
 _ACTIVE, _PASSIVE, _ACTPASS = "active", "passive", "actpass"
 
 
@@ -50,6 +51,7 @@ class SecurePath:
         self._dtls: Dtls | None = None
         self._srtp: Srtp | None = None
         self._channel: DataChannel | None = None
+        self._early: deque[bytes] = deque(maxlen=_MOST_EARLY)
         self._last_media_at = 0.0
         self.has_failed = False
 
@@ -74,12 +76,18 @@ class SecurePath:
         fingerprint = Fingerprint("sha-256", role, self._identity.fingerprint)
         return InitialSetup(self._ours.ufrag, self._ours.password, (fingerprint,))
 
-    def set_remote(self, setup: InitialSetup) -> None:
-        """Learn what the far end is protected with; it says so once, a repetition changes nothing."""
+    def set_remote(self, setup: InitialSetup, now: float) -> None:
+        """Learn what the far end is protected with; it says so once, a repetition changes nothing.
+
+        Raises RemoteProtocolError when what the far end has already sent is malformed.
+        """
         if self._expected:
             return
         self._expected = setup.fingerprints
         self.ice.set_remote(Credentials(setup.ufrag, setup.pwd))
+        for datagram in self._early:
+            self._receive_secured(datagram[0], datagram, now)
+        self._early.clear()
 
     def add_remote(self, candidate: Candidate) -> None:
         """Try one more address of the far end."""
@@ -99,7 +107,8 @@ class SecurePath:
     def handle_timer(self, now: float) -> None:
         """Do what time asks for."""
         self.ice.handle_timer(now)
-        self._begin_dtls()
+        if self.ice.path is not None:
+            self._begin_dtls()
         if self._dtls is not None:
             self._dtls.handle_timer()
         if self._channel is not None:
@@ -148,14 +157,16 @@ class SecurePath:
             self._last_media_at = now
 
     def _begin_dtls(self) -> None:
-        """Begin as soon as there is a path and the far end's fingerprint is known."""
-        if self._dtls is None and self._expected and self.ice.path is not None:
+        """Begin when the far end's fingerprint is known; what we say waits for a path."""
+        if self._dtls is None and self._expected:
             is_client = is_dtls_client(self._expected[0].setup, is_caller=self._is_caller)
             self._dtls = Dtls(self._identity, self._expected, is_client=is_client)
 
     def _receive_dtls(self, datagram: bytes, now: float) -> None:
+        """Take DTLS in; before the far end's fingerprint came, keep it: its next try is a second away."""
         self._begin_dtls()
         if self._dtls is None:
+            self._early.append(datagram)
             return
         try:
             self._dtls.receive(datagram)
