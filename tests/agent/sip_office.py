@@ -19,7 +19,7 @@ from linegram.outcomes import EndReason
 from linegram.sandbox.doubles_audio import AudioDouble
 from linegram.sip.account import AccountConfig, KeepAliveMethod
 from linegram.sip.audio_stream import PCMA, CodecOffer, LocalAudio
-from linegram.sip.events import CallAnswered, CallHandle, InviteReceived
+from linegram.sip.events import CallAnswered, CallConfirmed, CallHandle, InviteReceived, SipEvent
 from linegram.sip.offer_answer import answer, make_offer
 from linegram.sip.sdp import Direction, Sdp
 from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
@@ -128,6 +128,7 @@ class SipOffice:
         invite = await self.dialled()
         self.answer(invite)
         await self.report(events.PbxAnswered)
+        await self.pbx.wait_for(CallConfirmed)
         return invite.handle
 
     def answer(self, invite: InviteReceived, *codecs: CodecOffer) -> None:
@@ -161,10 +162,11 @@ async def sip_office(*codecs: str) -> AsyncIterator[SipOffice]:
     """Run an agent and a PBX for the length of a test."""
     async with party() as pbx:
         offices: list[SipOffice] = []
-        ours = await SipTransport.open(
-            TransportSettings("127.0.0.1", 0),
-            lambda event: offices[0].agent.take_sip_event(event),
-        )
+
+        def take(event: SipEvent) -> None:
+            offices[0].agent.take_sip_event(event)
+
+        ours = await SipTransport.open(TransportSettings("127.0.0.1", 0), take)
         office = SipOffice(ours, pbx)
         offices.append(office)
         try:
