@@ -1,0 +1,131 @@
+"""Accounts of the hub become SIP accounts, and what becomes of them is reported."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from linegram.agent.registrations import Registrations, account_config
+from linegram.errors import LocalProtocolError
+from linegram.link import commands, events
+from linegram.link.accounts import RegistrationState, SipAccountSettings, SipTransport
+from linegram.sip.account import AccountConfig
+from linegram.sip.events import RegistrationChanged
+from linegram.sip.events import RegistrationState as SipState
+from linegram.sip.flow import TransportName
+from linegram.units import AccountId
+
+LINE = AccountId(1)
+SETTINGS = SipAccountSettings(account_id=LINE, username="100", password="top secret", server="pbx.example")
+
+
+class SipDouble:
+    """Implements `SipAccounts`: keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+        self.is_refusing = False
+
+    def put_account(self, config: AccountConfig) -> None:
+        self.told.append(("put", config))
+
+    def drop_account(self, account_id: AccountId) -> None:
+        self.told.append(("drop", account_id))
+
+    def end_exported(self, exported: dict[str, Any], config: AccountConfig) -> None:
+        if self.is_refusing:
+            raise LocalProtocolError("no dialog")
+        self.told.append(("end", exported))
+
+
+class Desk:
+    def __init__(self) -> None:
+        self.sip = SipDouble()
+        self.reports: list[events.Event] = []
+        self.registrations = Registrations(self.sip, self.reports.append)
+
+    @property
+    def verbs(self) -> list[str]:
+        return [verb for verb, _ in self.sip.told]
+
+
+def test_an_account_is_put_once_and_again_when_it_changes() -> None:
+    desk = Desk()
+    changed = msgspec.structs.replace(SETTINGS, server="new.example")
+    for settings in (SETTINGS, SETTINGS, changed):
+        desk.registrations.put(commands.PutAccount(settings))
+    assert desk.verbs == ["put", "put"]
+    assert desk.reports == [events.RegistrationChanged(LINE, RegistrationState.REGISTERING)] * 2
+    assert desk.registrations.settings == {LINE: changed}
+
+
+def test_an_account_is_dropped_once_and_only_if_it_is_there() -> None:
+    desk = Desk()
+    desk.registrations.drop(commands.DropAccount(LINE))
+    desk.registrations.put(commands.PutAccount(SETTINGS))
+    for _ in range(2):
+        desk.registrations.drop(commands.DropAccount(LINE))
+    assert desk.verbs == ["put", "drop"]
+    assert desk.registrations.settings == {}
+
+
+@pytest.mark.parametrize(
+    ("state", "reported"),
+    [
+        (SipState.REGISTERED, RegistrationState.ONLINE),
+        (SipState.RETRYING, RegistrationState.ERROR),
+        (SipState.REFUSED, RegistrationState.ERROR),
+        (SipState.UNREGISTERED, RegistrationState.OFFLINE),
+    ],
+)
+def test_every_state_of_a_registration_has_a_name_for_the_hub(
+    state: SipState, reported: RegistrationState
+) -> None:
+    desk = Desk()
+    desk.registrations.take(RegistrationChanged(LINE, state, 403, "Forbidden"))
+    assert desk.reports == [events.RegistrationChanged(LINE, reported, 403, "Forbidden")]
+
+
+def test_no_state_of_a_registration_is_forgotten() -> None:
+    desk = Desk()
+    for state in SipState:
+        desk.registrations.take(RegistrationChanged(LINE, state, 0, ""))
+    assert len(desk.reports) == len(SipState)
+
+
+def test_a_stored_dialog_is_ended_and_one_that_is_none_is_logged() -> None:
+    desk = Desk()
+    desk.registrations.end_stored(commands.EndStoredDialog(SETTINGS, {"tag": "x"}))
+    assert desk.sip.told == [("end", {"tag": "x"})]
+    desk.sip.is_refusing = True
+    with capture_logs() as logs:
+        desk.registrations.end_stored(commands.EndStoredDialog(SETTINGS, {}))
+    assert [entry["event"] for entry in logs] == ["stored_dialog_unusable"]
+    assert "top secret" not in str(logs)
+
+
+def test_every_setting_reaches_the_sip_stack() -> None:
+    config = account_config(
+        msgspec.structs.replace(
+            SETTINGS, port=5070, transport=SipTransport.TCP, auth_username="auth", domain="d", expires_s=90
+        )
+    )
+    assert (config.server_host, config.server_port, config.username) == ("pbx.example", 5070, "100")
+    assert (config.password, config.auth_username, config.domain) == ("top secret", "auth", "d")
+    assert (config.transport, config.expires_s) == (TransportName.TCP, 90)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "host", "port"),
+    [
+        ("", "", None),
+        ("proxy.example", "proxy.example", None),
+        ("proxy.example:5080", "proxy.example", 5080),
+        ("[2001:db8::1]", "[2001:db8::1]", None),
+        ("[2001:db8::1]:5080", "[2001:db8::1]", 5080),
+    ],
+)
+def test_a_proxy_may_have_a_port_and_an_address_of_any_kind(proxy: str, host: str, port: int | None) -> None:
+    config = account_config(msgspec.structs.replace(SETTINGS, proxy=proxy))
+    assert (config.outbound_proxy_host, config.outbound_proxy_port) == (host, port)
