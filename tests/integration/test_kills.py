@@ -10,6 +10,8 @@ import pytest
 from linegram.link.accounts import RegistrationState
 from linegram.outcomes import EndReason
 from linegram.sandbox.employee_phone import EmployeeCall
+from linegram.storage.accounts import AccountRepository
+from linegram.units import TelegramUserId
 from tests.integration.line import Line, running_line, wait_for_state
 from tests.peers.asterisk import Asterisk
 
@@ -107,3 +109,16 @@ async def test_a_number_dialled_while_the_pbx_is_down_is_answered_with_a_sentenc
         await line.card("The PBX does not answer")
         await call.wait_until_over()
         assert (await line.finished_record()).end_reason is EndReason.PBX_UNREACHABLE
+
+
+@pytest.mark.peer("asterisk22")
+async def test_an_ended_session_of_the_calling_account_is_told_to_the_owner(
+    pbx: Asterisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("linegram.telegram.account._PINGS_PER_STATE", 1)
+    async with running_line(pbx, tmp_path) as line:
+        async with await line.office.database() as database:
+            await AccountRepository(database).add_owner(TelegramUserId(line.anna.person.user_id))
+        await line.anna.start_bot(line.office.bot)
+        line.office.telegram.terminate(line.office.calling_account.user_id)
+        await line.card("linegram init --sign-in")

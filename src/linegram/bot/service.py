@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterable
 
 import structlog
 from aiogram import Bot, Dispatcher
@@ -12,6 +13,7 @@ from aiogram.types import BotCommand, User
 
 from linegram.bot.card_router import card_router
 from linegram.bot.editor import InlineCardEditor
+from linegram.bot.language import texts
 from linegram.bot.menu_router import menu_router
 from linegram.bot.ports import CallDesk
 from linegram.errors import RefusedError, UnavailableError
@@ -61,6 +63,14 @@ class BotService:
     def start(self, desk: CallDesk, line_list: LineList) -> None:
         """Start polling in the background. An unreachable Bot API is retried by aiogram, with a log line."""
         self._polling = asyncio.create_task(self._poll(desk, line_list), name="bot polling")
+
+    async def tell(self, user_ids: Iterable[TelegramUserId], text_name: str) -> None:
+        """Send a text to people who have started the bot; others cannot be written to, which is logged."""
+        for user_id in user_ids:
+            try:
+                await self.bot.send_message(user_id, texts().say(text_name))
+            except TelegramAPIError as failure:
+                _log.warning("person_not_told", text_name=text_name, reason=str(failure))
 
     async def close(self) -> None:
         """Stop polling and close the connection."""

@@ -62,5 +62,6 @@ start-number = Your Telegram number, for your administrator: { $user_id }
 softphone-none = You have no lines yet. Your administrator assigns them to you.
 softphone-head = Lines:
 softphone-row = { $mark } { $name } — { $login }
+account-signed-out = ⚠️ Telegram has ended the session of the calling account. No calls are possible until somebody runs “linegram init --sign-in” on the server and starts the service again.
 card-gone = This call is over.
 card-not-yours = This is not your call.

@@ -1,0 +1,127 @@
+"""The whole of a hub, from the database to the last gate that opens."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+
+import structlog
+
+from linegram.calls.card_desk import CardDesk
+from linegram.calls.cards import CardKeeper
+from linegram.calls.recovery import Recovery
+from linegram.calls.runner import CallPorts, CallRunner, CallTimes
+from linegram.calls.switchboard import Switchboard
+from linegram.config import Settings
+from linegram.errors import UnavailableError
+from linegram.hub.notes import Notes
+from linegram.hub.telegram_side import connect
+from linegram.link.carrier import MemoryLink
+from linegram.office.line_list import LineList
+from linegram.office.watch import OfficeWatch
+from linegram.outcomes import EndReason
+from linegram.storage.database import Database
+from linegram.storage.journal import DatabaseJournal
+from linegram.storage.vault import open_vault
+from linegram.telegram.account import CallingAccount
+from linegram.units import LegId
+
+_log = structlog.get_logger()
+
+
+_LOOK_EVERY_S = 1.0
+_RELEASE_WITHIN_S = 6.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hub:
+    """A running hub: what a command line or a test may ask of it."""
+
+    account: CallingAccount
+    bot_username: str
+    runner: CallRunner
+    watch: OfficeWatch
+
+
+@asynccontextmanager
+async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub]:
+    """Run a hub: connect, end what an earlier process left behind, take calls; release all at the end.
+
+    Raises RefusedError or UnavailableError with a sentence for the operator if it cannot start.
+    """
+    async with AsyncExitStack() as stack:
+        vault = open_vault(settings.key.get_secret_value(), settings.key_path)
+        database = await stack.enter_async_context(await Database.open(settings.database_url, vault))
+        telegram = await connect(settings, database, stack)
+        notes = Notes(database, telegram.cards, telegram.bot)
+        stack.push_async_callback(notes.close)
+        journal, keeper = (
+            DatabaseJournal(database),
+            CardKeeper(telegram.cards, telegram.bot.editor, wait_s=settings.calls.card_wait_ms / 1000),
+        )
+        phone = telegram.account.phone
+        runner = CallRunner(
+            CallPorts(
+                worker=link, phone=phone, cards=keeper, journal=journal, new_leg_id=_new_leg, clock=time.time
+            ),
+            _times(settings),
+        )
+        stack.push_async_callback(_release, runner)
+        outside = notes.switchboard_ports(link, phone)
+        switchboard = Switchboard(runner, outside, new_id=_new_id, clock=time.time)
+        link.connect_hub(switchboard.take_report)
+        watch = OfficeWatch(
+            notes.accounts,
+            link.send,
+            notes.routes.renew,
+            token_of=lambda account_id: vault.token(f"contact {account_id}"),
+        )
+        await watch.look()
+        recovery = Recovery(
+            journal,
+            phone,
+            link,
+            settings_of=watch.settings_of,
+            announce=notes.announce,
+            clock=time.time,
+        )
+        await recovery.run()
+        stack.callback(asyncio.create_task(_keep_looking(watch), name="office watch").cancel)
+        telegram.bot.start(
+            CardDesk(switchboard, runner.desk, keeper, journal), LineList(notes.accounts, notes.people)
+        )
+        telegram.states.open(notes.account_changed)
+        telegram.phone_events.open(switchboard.take_phone_event)
+        telegram.texts.open(lambda text: notes.pass_on(text, switchboard))
+        yield Hub(account=telegram.account, bot_username=telegram.bot_username, runner=runner, watch=watch)
+
+
+def _times(settings: Settings) -> CallTimes:
+    calls = settings.calls
+    return CallTimes(ring_s=calls.ring_employee_s, direct_window_s=calls.direct_window_s)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def _new_leg() -> LegId:
+    return LegId(_new_id())
+
+
+async def _release(runner: CallRunner) -> None:
+    """End every call. What the far sides do not confirm in time is ended by the next start."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_RELEASE_WITHIN_S):
+            await runner.close(EndReason.SERVICE_STOPPED)
+
+
+async def _keep_looking(watch: OfficeWatch) -> None:
+    while True:
+        await asyncio.sleep(_LOOK_EVERY_S)
+        try:
+            await watch.look()
+        except UnavailableError as failure:
+            _log.warning("office_not_read", reason=str(failure))
