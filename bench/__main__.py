@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from bench.figures import FIGURES, MODULES, Wanted
-from bench.results import RESULTS, Figure, keep, machine
+from bench.results import RESULTS, Figure, keep, machine, yardstick_ms
 
 LIMIT_S = 600
 VERDICTS = {True: "[green]reached[/]", False: "[bold red]MISSED[/]", None: ""}
@@ -41,7 +41,7 @@ def asked(wanted: Wanted) -> str:
 def main(modules: tuple[str, ...]) -> int:
     """Run these benchmarks, keep and print their figures."""
     console = Console()
-    console.print(f"On {machine()}")
+    console.print(f"On {machine()}; yardstick {yardstick_ms()} ms")
     table = Table(Column("figure", no_wrap=True), "value", "asked", "", "unit")
     failures = 0
     for module in modules:

@@ -1,7 +1,13 @@
-"""Measured figures and the files that keep them: `{name: {value, unit, command, when, machine}}`."""
+"""Measured figures and the files that keep them: `{name: {value, unit, command, when, machine, yardstick_ms}}`.
+
+The yardstick is the CPU time of one fixed piece of work, measured right after the figures: a shared machine
+is not always equally fast, and CPU figures of two runs compare only where their yardsticks do.
+"""
 
 import json
 import os
+import statistics
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,10 +33,20 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {model}, load average {os.getloadavg()[0]:.1f}"
 
 
+def yardstick_ms() -> float:
+    """Measure the CPU time of a fixed piece of work: the median of five."""
+    times_ms = []
+    for _ in range(5):
+        began = time.process_time()
+        sum(number * number for number in range(500_000))
+        times_ms.append((time.process_time() - began) * 1000)
+    return round(statistics.median(times_ms), 1)
+
+
 def keep(path: Path, figures: Mapping[str, Figure], command: str) -> None:
     """Write figures into a results file; what others wrote there stays."""
     kept = json.loads(path.read_text()) if path.exists() else {}
-    when = datetime.now(UTC).isoformat(timespec="seconds")
+    when, yardstick = datetime.now(UTC).isoformat(timespec="seconds"), yardstick_ms()
     for name, figure in figures.items():
         kept[name] = {
             "value": round(figure.value, 3),
@@ -38,5 +54,6 @@ def keep(path: Path, figures: Mapping[str, Figure], command: str) -> None:
             "command": command,
             "when": when,
             "machine": machine(),
+            "yardstick_ms": yardstick,
         }
     path.write_text(json.dumps(dict(sorted(kept.items())), indent=2) + "\n")
