@@ -5,9 +5,10 @@ One suite holds it and the real one to the same promises
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from linegram.calls.ports import (
     DiscardReason,
@@ -36,6 +37,23 @@ class PhoneStage(Enum):
     ARRIVED = "arrived"
     ACCEPTED = "accepted"
     TALKING = "talking"
+
+
+_WE_ENDED: Final[Mapping[PhoneStage, Mapping[DiscardReason, EndReason]]] = MappingProxyType(
+    {
+        PhoneStage.ARRIVED: {
+            DiscardReason.MISSED: EndReason.NO_ANSWER,
+            DiscardReason.BUSY: EndReason.BUSY,
+            DiscardReason.HANG_UP: EndReason.DECLINED,
+            DiscardReason.DISCONNECT: EndReason.DECLINED,
+        },
+        PhoneStage.TALKING: {
+            **dict.fromkeys(DiscardReason, EndReason.COMPLETED),
+            DiscardReason.DISCONNECT: EndReason.VOICE_LOST,
+        },
+    }
+)
+"""What our own end is called in each stage; cancelled where it is not listed."""
 
 
 class _Leg:
@@ -78,8 +96,8 @@ class PhoneDouble:
         self.ended.append((leg_id, reason))
         leg = self.legs.get(leg_id)
         if leg is not None:
-            is_up = leg.stage is PhoneStage.TALKING
-            self.finish(leg_id, EndReason.COMPLETED if is_up else EndReason.CANCELLED)
+            endings = _WE_ENDED.get(leg.stage, {})
+            self.finish(leg_id, endings.get(reason, EndReason.CANCELLED))
 
     def signal(self, leg_id: LegId, payload: bytes) -> None:
         """Send signalling bytes of the voice leg to the far end."""
