@@ -8,6 +8,7 @@ from cryptography.fernet import Fernet
 
 from linegram.errors import RefusedError
 from linegram.storage.vault import Sealed, Vault, create_key_file, open_vault
+from linegram.units import AccountId
 
 
 def new_key() -> str:
@@ -77,9 +78,9 @@ def test_a_key_file_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None
         create_key_file(tmp_path / "file" / "key")
 
 
-def test_a_token_stays_the_same_for_a_key_and_a_name_and_tells_nothing_of_either() -> None:
+def test_a_contact_token_stays_the_same_for_a_key_and_an_account_and_tells_nothing_of_either() -> None:
     one, other = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    assert Vault([one]).token("contact 1") == Vault([one, other]).token("contact 1")
-    assert Vault([one]).token("contact 1") != Vault([one]).token("contact 2")
-    assert Vault([one]).token("contact 1") != Vault([other]).token("contact 1")
-    assert one[:8] not in Vault([one]).token("contact 1")
+    assert Vault([one]).contact_token(AccountId(1)) == Vault([one, other]).contact_token(AccountId(1))
+    assert Vault([one]).contact_token(AccountId(1)) != Vault([one]).contact_token(AccountId(2))
+    assert Vault([one]).contact_token(AccountId(1)) != Vault([other]).contact_token(AccountId(1))
+    assert one[:8] not in Vault([one]).contact_token(AccountId(1))

@@ -26,6 +26,7 @@ from linegram.storage.database import Database
 from linegram.storage.journal import DatabaseJournal
 from linegram.storage.vault import open_vault
 from linegram.telegram.account import CallingAccount
+from linegram.telegram.phone import CallingAccountPhone
 from linegram.units import LegId
 
 _log = structlog.get_logger()
@@ -57,35 +58,19 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
         telegram = await connect(settings, database, stack)
         notes = Notes(database, telegram.cards, telegram.bot)
         stack.push_async_callback(notes.close)
-        journal, keeper = (
-            DatabaseJournal(database),
-            CardKeeper(telegram.cards, telegram.bot.editor, wait_s=settings.calls.card_wait_ms / 1000),
-        )
+        journal = DatabaseJournal(database)
+        wait_s = settings.calls.card_wait_ms / 1000
+        keeper = CardKeeper(telegram.cards, telegram.bot.editor, wait_s=wait_s)
         phone = telegram.account.phone
-        runner = CallRunner(
-            CallPorts(
-                worker=link, phone=phone, cards=keeper, journal=journal, new_leg_id=_new_leg, clock=time.time
-            ),
-            _times(settings),
-        )
+        runner = _runner(settings, worker=link, phone=phone, cards=keeper, journal=journal)
         stack.push_async_callback(_release, runner)
         outside = notes.switchboard_ports(link, phone)
         switchboard = Switchboard(runner, outside, new_id=_new_id, clock=time.time)
         link.connect_hub(switchboard.take_report)
-        watch = OfficeWatch(
-            notes.accounts,
-            link.send,
-            notes.routes.renew,
-            token_of=lambda account_id: vault.token(f"contact {account_id}"),
-        )
+        watch = OfficeWatch(notes.accounts, link.send, notes.routes.renew, token_of=vault.contact_token)
         await watch.look()
         recovery = Recovery(
-            journal,
-            phone,
-            link,
-            settings_of=watch.settings_of,
-            announce=notes.announce,
-            clock=time.time,
+            journal, phone, link, settings_of=watch.settings_of, announce=notes.announce, clock=time.time
         )
         await recovery.run()
         stack.callback(asyncio.create_task(_keep_looking(watch), name="office watch").cancel)
@@ -98,9 +83,19 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
         yield Hub(account=telegram.account, bot_username=telegram.bot_username, runner=runner, watch=watch)
 
 
-def _times(settings: Settings) -> CallTimes:
-    calls = settings.calls
-    return CallTimes(ring_s=calls.ring_employee_s, direct_window_s=calls.direct_window_s)
+def _runner(
+    settings: Settings,
+    *,
+    worker: MemoryLink,
+    phone: CallingAccountPhone,
+    cards: CardKeeper,
+    journal: DatabaseJournal,
+) -> CallRunner:
+    times = CallTimes(ring_s=settings.calls.ring_employee_s, direct_window_s=settings.calls.direct_window_s)
+    outside = CallPorts(
+        worker=worker, phone=phone, cards=cards, journal=journal, new_leg_id=_new_leg, clock=time.time
+    )
+    return CallRunner(outside, times)
 
 
 def _new_id() -> str:

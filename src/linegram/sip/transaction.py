@@ -3,6 +3,7 @@
 No rule of dialogs or calls lives here.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from enum import Enum
 from typing import Final, Protocol
@@ -70,7 +71,7 @@ class TransactionGround:
         self.forget = forget
 
 
-class Transaction:
+class Transaction(ABC):
     """What client and server transactions share: a state, a table, timers."""
 
     __slots__ = ("_interval_s", "_machine", "_running", "flow", "ground", "key", "request", "state", "wire")
@@ -116,8 +117,9 @@ class Transaction:
         if self.state is State.TERMINATED:
             self.ground.forget(self)
 
+    @abstractmethod
     def _perform(self, act: Act, now: float, response: Response | None) -> None:
-        raise NotImplementedError
+        """Carry out one step of a row."""
 
     def _stop_timers(self, *, kept: frozenset[Input]) -> None:
         for name in [name for name in self._running if name not in kept]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
 from linegram.errors import RefusedError
+from linegram.units import AccountId
 
 
 class Sealed(bytes):
@@ -42,9 +43,10 @@ class Vault:
     def __repr__(self) -> str:
         return "Vault()"
 
-    def token(self, name: str) -> str:
-        """Return a word that nobody can guess and that stays the same: 16 hex digits for each name."""
-        return hmac.new(self._token_key, name.encode(), hashlib.sha256).hexdigest()[:16]
+    def contact_token(self, account_id: AccountId) -> str:
+        """Return the mark of an account's Contact: 16 hex digits that nobody can guess, always the same."""
+        name = f"contact {account_id}".encode()
+        return hmac.new(self._token_key, name, hashlib.sha256).hexdigest()[:16]
 
     def seal(self, secret: bytes) -> Sealed:
         """Encrypt."""
