@@ -1,7 +1,8 @@
-"""Measured figures and the files that keep them: `{name: {value, unit, command, when, machine, yardstick_ms}}`.
+"""Measured figures and the files that keep them: `{name: {value, unit, command, when, ...}}`.
 
-The yardstick is the CPU time of one fixed piece of work, measured right after the figures: a shared machine
-is not always equally fast, and CPU figures of two runs compare only where their yardsticks do.
+Besides, each says on what `machine`, and its `yardstick_ms`: the CPU time of one fixed piece of work right
+after the figures. A shared machine is not always equally fast: CPU figures of two runs compare only where
+their yardsticks do.
 """
 
 import json
