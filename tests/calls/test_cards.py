@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 from linegram.calls.card import Card, CardState
 from linegram.calls.cards import CardKeeper
 from linegram.sandbox.doubles_cards import ChatDouble
-from linegram.sandbox.doubles_clock import settle
+from linegram.sandbox.doubles_clock import HandClock, settle
 from linegram.units import CallId
 from tests.calls.call_office import ANN
 
@@ -123,3 +123,15 @@ async def test_closing_makes_the_cards_true_first() -> None:
     await board.keeper.close()
     assert board.states == [CardState.INCOMING, CardState.ENDED]
     assert board.keeper.wanted(CALL) is None
+
+
+async def test_a_card_that_takes_too_long_counts_as_shown_once() -> None:
+    clock, board = HandClock(), Board()
+    board.chat.hurdle.clear()
+    await board.post()
+    assert board.shown == 0
+    await clock.advance(0.8)
+    assert board.shown == 1
+    board.chat.hurdle.set()
+    await settle()
+    assert (board.shown, board.states) == (1, [CardState.INCOMING])
