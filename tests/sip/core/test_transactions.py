@@ -10,7 +10,7 @@ from linegram.sip.flow import Flow, TransportName
 from linegram.sip.headers import Headers
 from linegram.sip.message import Request, Response, parse_datagram
 from linegram.sip.timers import TimerDurations, TimerHeap
-from linegram.sip.transaction import RequestFailure, Transaction
+from linegram.sip.transaction import RequestFailure, ServerTransaction
 from linegram.sip.transaction_layer import TransactionLayer
 from linegram.sip.transaction_tables import (
     CLIENT,
@@ -137,7 +137,7 @@ def test_an_illegal_pair_raises_and_changes_nothing(machine: Machine) -> None:
     bench = Bench()
     layer_ground = bench.layer._ground
     for state, event in illegal_pairs(machine):
-        transaction = Transaction(layer_ground, machine, make_request("X"), flow=UDP, key=0)
+        transaction = ServerTransaction(layer_ground, machine, make_request("X"), flow=UDP, key=0)
         transaction.state = state
         with pytest.raises(UnexpectedEventError):
             transaction.take(event, 0.0)
