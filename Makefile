@@ -51,8 +51,9 @@ format: setup
 docs: setup
 	@$(BIN)/python tools/draw_states.py
 
+# One file of the slow tests stays in one process: it shares its PBX. Two processes, for two cores.
 test: check peers
-	@$(BIN)/pytest -m '(slow or peer) and not soak' tests
+	@$(BIN)/pytest -n 2 --dist loadfile -m '(slow or peer) and not soak' tests
 
 bench: setup
 	@$(BIN)/python -m bench
