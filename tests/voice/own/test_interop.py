@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+from collections.abc import Iterator
 
 import msgspec
 import numpy as np
@@ -27,9 +28,16 @@ def parameters(version: str, key: bytes, *, is_outgoing: bool) -> VoiceParameter
     )
 
 
+@pytest.fixture
+def engine() -> Iterator[OwnEngine]:
+    made = OwnEngine()
+    yield made
+    made.close()
+
+
 @pytest.mark.parametrize("are_we_caller", [True, False])
 @pytest.mark.parametrize("version", ["8.0.0", "9.0.0", "12.0.0", "13.0.0"])
-def test_we_and_ntgcalls_hear_each_other(version: str, are_we_caller: bool) -> None:
+def test_we_and_ntgcalls_hear_each_other(engine: OwnEngine, version: str, are_we_caller: bool) -> None:
     key = os.urandom(256)
     context = multiprocessing.get_context("spawn")
     (here, there), (control, their_control) = context.Pipe(), context.Pipe()
@@ -38,7 +46,6 @@ def test_we_and_ntgcalls_hear_each_other(version: str, are_we_caller: bool) -> N
     process.start()
     there.close()
     their_control.close()
-    engine = OwnEngine()
     us = Talker(
         engine.open(parameters(version, key, is_outgoing=are_we_caller), SAMPLE_HZ), SAMPLE_HZ, OUR_HZ
     )
@@ -56,7 +63,6 @@ def test_we_and_ntgcalls_hear_each_other(version: str, are_we_caller: bool) -> N
     assert report.state is VoiceState.CONNECTED, report.reason
     heard = np.frombuffer(report.heard, np.int16)[-SAMPLE_HZ:]
     assert has_tone(heard, OUR_HZ, SAMPLE_HZ, margin_db=1.0)
-    engine.close()
     for word in (b"empty your pipe", b"next call"):
         control.send_bytes(word)
     process.join(10)

@@ -29,7 +29,7 @@ def carry(pair: tuple[SctpFraming, SctpFraming], now: float, fates: list[str]) -
         while (packet := end.next_packet()) is not None:
             fate = fates.pop() if fates else "pass"
             for _ in range({"lose": 0, "twice": 2}.get(fate, 1)):
-                heard[1 - side] += pair[1 - side].receive(packet, now)
+                heard[1 - side] += [text for _, text in pair[1 - side].receive(packet, now)]
     return heard
 
 

@@ -133,8 +133,10 @@ class AckedFraming:
         self._unacked[self._counter] = _Unacked(record, now)
         self._packets.append(self._with_acks(record))
 
-    def receive(self, plain: bytes) -> list[bytes]:
-        """Take a packet in and return its new messages; a repeated packet has none.
+    def receive(self, plain: bytes) -> list[tuple[int, bytes]]:
+        """Take a packet in and return its new messages, each with its place in the far end's order.
+
+        A repeated packet has none. What was lost comes later than what the far end said after it.
 
         Raises RemoteProtocolError for a malformed packet, which changes nothing.
         """
@@ -144,8 +146,8 @@ class AckedFraming:
             return []
         if records[0].kind == _EMPTY:
             self._seen.add(first)
-        messages = [body for record in records if (body := self._take(record)) is not None]
-        return [inflate(body) for body in messages]
+        found = [record for record in records if self._is_news(record)]
+        return [(record.sequence & _COUNTER, inflate(record.body)) for record in found]
 
     def handle_timer(self, now: float) -> None:
         """Send again what was not acknowledged in time, and the acknowledgements that wait."""
@@ -163,18 +165,18 @@ class AckedFraming:
         """Return the next plain packet to seal and send, or None."""
         return self._packets.popleft() if self._packets else None
 
-    def _take(self, record: Record) -> bytes | None:
+    def _is_news(self, record: Record) -> bool:
         counter = record.sequence & _COUNTER
         if record.kind == _ACK:
             self._unacked.pop(counter, None)
         if record.kind != _MESSAGE:
-            return None
+            return False
         if record.sequence & _WANTS_ACK:
             self._acks[record.sequence] = None
         if self._seen.has(counter):
-            return None
+            return False
         self._seen.add(counter)
-        return record.body
+        return True
 
     def _with_acks(self, packet: bytes) -> bytes:
         room = (LONGEST_PACKET_BYTES - len(packet)) // _HEAD.size

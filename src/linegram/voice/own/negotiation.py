@@ -4,9 +4,14 @@ Each end offers what it will send; the other end answers. Only audio in Opus
 is offered and accepted; video left out of an answer is refused by that.
 
 An end that has an open offer when another one comes is in a glare: the caller
-goes on as if nothing had come, the callee answers and offers anew. An offer
-that has no answer for two seconds is made again under a new id, because in
-versions 8 and 9 the far end may have dropped it in a glare that we did not see.
+goes on as if nothing had come, the callee gives its own offer up, answers, and
+offers anew. An answer to an offer that was given up would be taken for an offer,
+and answered: so nothing is answered twice, and the caller never offers again.
+
+Versions 8 and 9 deliver out of order, so what looks like a glare may be none:
+the callee's answer is only late. The caller therefore keeps the offer, and
+answers it when the answer comes that was sent before it. Other callers do not:
+a callee whose offer has no answer for two seconds makes it again, under a new id.
 """
 
 from collections import deque
@@ -24,7 +29,7 @@ OFFER_AGAIN_S: Final = 2.0
 _OPUS: Final = PayloadType(
     id=111, name="opus", clockrate=48_000, channels=2, parameters={"minptime": "10", "useinbandfec": "1"}
 )
-_MOST_OPEN_IDS: Final = 32
+_MOST_REMEMBERED_IDS: Final = 64
 
 
 class State(Enum):
@@ -50,6 +55,8 @@ class Command(Enum):
     OFFER = "offer"
     ANSWER = "answer"
     TAKE_ANSWER = "take_answer"
+    KEEP = "keep"
+    ANSWER_KEPT = "answer_kept"
 
 
 class Row(NamedTuple):
@@ -64,9 +71,9 @@ _NEW, _OFFERED, _AGREED = State.NEW, State.OFFERED, State.AGREED
 CALLER_ROWS: Final[Mapping[tuple[State, Event], Row]] = MappingProxyType(
     {
         (_NEW, Event.STARTED): Row(_OFFERED, (Command.OFFER,)),
-        (_OFFERED, Event.OFFER_CAME): Row(_OFFERED),
-        (_OFFERED, Event.ANSWER_CAME): Row(_AGREED, (Command.TAKE_ANSWER,)),
-        (_OFFERED, Event.ANSWER_OVERDUE): Row(_OFFERED, (Command.OFFER,)),
+        (_OFFERED, Event.OFFER_CAME): Row(_OFFERED, (Command.KEEP,)),
+        (_OFFERED, Event.ANSWER_CAME): Row(_AGREED, (Command.TAKE_ANSWER, Command.ANSWER_KEPT)),
+        (_OFFERED, Event.ANSWER_OVERDUE): Row(_OFFERED),
         (_AGREED, Event.OFFER_CAME): Row(_AGREED, (Command.ANSWER,)),
         (_AGREED, Event.ANSWER_CAME): Row(_AGREED, (Command.TAKE_ANSWER,)),
     }
@@ -101,7 +108,9 @@ class Negotiation:
         self._ssrc = ssrc
         self._random = random
         self._state = State.NEW
-        self._our_ids: deque[str] = deque(maxlen=_MOST_OPEN_IDS)
+        self._our_ids: deque[str] = deque(maxlen=_MOST_REMEMBERED_IDS)
+        self._answered_ids: deque[str] = deque(maxlen=_MOST_REMEMBERED_IDS)
+        self._kept: tuple[int, NegotiateChannels] | None = None
         self._offered_at = 0.0
         self._out: deque[NegotiateChannels] = deque()
         self.incoming: Stream | None = None
@@ -116,10 +125,12 @@ class Negotiation:
         """Begin; the caller offers at once."""
         self._handle(Event.STARTED, None, now)
 
-    def receive(self, message: NegotiateChannels, now: float) -> None:
-        """Take an offer or an answer in."""
-        is_answer = message.exchange_id in self._our_ids
-        self._handle(Event.ANSWER_CAME if is_answer else Event.OFFER_CAME, message, now)
+    def receive(self, message: NegotiateChannels, order: int, now: float) -> None:
+        """Take an offer or an answer in; `order` is its place among all that the far end said."""
+        if message.exchange_id in self._our_ids:
+            self._handle(Event.ANSWER_CAME, (order, message), now)
+        elif message.exchange_id not in self._answered_ids:
+            self._handle(Event.OFFER_CAME, (order, message), now)
 
     def handle_timer(self, now: float) -> None:
         """Offer again when the answer is overdue."""
@@ -130,7 +141,7 @@ class Negotiation:
         """Return the next message to send, or None."""
         return self._out.popleft() if self._out else None
 
-    def _handle(self, event: Event, message: NegotiateChannels | None, now: float) -> None:
+    def _handle(self, event: Event, said: tuple[int, NegotiateChannels] | None, now: float) -> None:
         row = self._rows.get((self._state, event))
         if row is None:
             raise UnexpectedEventError(self._state, event)
@@ -138,10 +149,19 @@ class Negotiation:
         for command in row.commands:
             if command is Command.OFFER:
                 self._offer(now)
-            elif message is not None and command is Command.ANSWER:
+            elif said is not None:
+                self._obey(command, *said)
+
+    def _obey(self, command: Command, order: int, message: NegotiateChannels) -> None:
+        match command:
+            case Command.ANSWER:
                 self._answer(message)
-            elif message is not None:
+            case Command.TAKE_ANSWER:
                 self._take_answer(message)
+            case Command.KEEP:
+                self._kept = (order, message)
+            case Command.ANSWER_KEPT if self._kept is not None and self._kept[0] > order:
+                self._answer(self._kept[1])
 
     def _offer(self, now: float) -> None:
         exchange_id = str(1 + int(self._random() * 0x7FFF_FFFE))
@@ -152,6 +172,7 @@ class Negotiation:
 
     def _answer(self, offer: NegotiateChannels) -> None:
         """Accept the first audio stream that can come as Opus, under the offerer's own ssrc and number."""
+        self._answered_ids.append(offer.exchange_id)
         accepted = next((found for content in offer.contents if (found := _opus_of(content))), None)
         if accepted is None:
             self.incoming = None

@@ -45,13 +45,13 @@ class SctpFraming:
         sealed = self._box.seal(_COUNTER.pack(self._counter) + deflate(message))
         self._association.send(_STREAM, _BINARY, sealed, now)
 
-    def receive(self, packet: bytes, now: float) -> list[bytes]:
-        """Take a packet in and return the messages that are whole now.
+    def receive(self, packet: bytes, now: float) -> list[tuple[int, bytes]]:
+        """Take a packet in and return the messages that are whole now, each with its place in their order.
 
         Raises RemoteProtocolError when the packet is malformed, or all that it completes is.
         """
         self._association.receive(packet, now)
-        found: list[bytes] = []
+        found: list[tuple[int, bytes]] = []
         broken: RemoteProtocolError | None = None
         while (message := self._association.next_message()) is not None:
             try:
@@ -70,10 +70,10 @@ class SctpFraming:
         """Return the next packet to send, or None."""
         return self._association.next_packet()
 
-    def _open(self, sealed: bytes) -> list[bytes]:
+    def _open(self, sealed: bytes) -> list[tuple[int, bytes]]:
         plain = self._box.open(sealed)
         (counter,) = _COUNTER.unpack_from(plain)
         if self._seen.has(counter):
             return []
         self._seen.add(counter)
-        return [inflate(plain[_COUNTER.size :])]
+        return [(counter, inflate(plain[_COUNTER.size :]))]

@@ -29,8 +29,8 @@ class Framing(Protocol):
     def send(self, message: bytes, now: float) -> None:
         """Send a message."""
 
-    def receive(self, packet: bytes, now: float) -> list[bytes]:
-        """Take a packet in; raises RemoteProtocolError."""
+    def receive(self, packet: bytes, now: float) -> list[tuple[int, bytes]]:
+        """Take a packet in and return messages with their places in order; raises RemoteProtocolError."""
 
     def handle_timer(self, now: float) -> None:
         """Send again what is overdue."""
@@ -50,7 +50,7 @@ class BoxedAckedFraming:
         """Send a message."""
         self._framing.send(message, now)
 
-    def receive(self, packet: bytes, now: float) -> list[bytes]:
+    def receive(self, packet: bytes, now: float) -> list[tuple[int, bytes]]:
         """Take a packet in, and acknowledge at once what came.
 
         Raises RemoteProtocolError when it is malformed or not of this call.
@@ -96,14 +96,14 @@ class Signalling:
         Raises RemoteProtocolError when the packet is malformed; a malformed message in it is passed over.
         """
         found: list[Message] = []
-        for text in self._framing.receive(packet, now):
+        for order, text in self._framing.receive(packet, now):
             try:
                 message = read_message(text)
             except RemoteProtocolError as error:
                 log.info("voice_message_malformed", reason=str(error)[:200])
                 continue
             if isinstance(message, NegotiateChannels):
-                self.negotiation.receive(message, now)
+                self.negotiation.receive(message, order, now)
             elif message is not None:
                 found.append(message)
         self._send_negotiated(now)
