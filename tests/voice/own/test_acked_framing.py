@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linegram.errors import LocalProtocolError, RemoteProtocolError
-from linegram.voice.own.acked_framing import RESEND_S, AckedFraming, SeenWindow, parse_records
+from linegram.voice.own.acked_framing import (
+    RESEND_S,
+    UNHEARD_RESEND_S,
+    AckedFraming,
+    SeenWindow,
+    parse_records,
+)
 from linegram.voice.own.inflate import deflate
 
 WANTS_ACK = 1 << 30
@@ -52,6 +58,8 @@ def test_an_ack_rides_on_our_next_message() -> None:
 
 def test_what_is_not_acknowledged_is_sent_again_in_order_behind_an_empty_record() -> None:
     end = AckedFraming()
+    end.receive(bytes.fromhex("00000007fe"))
+    end.handle_timer(0.0)
     end.send(b"{1}", 0.0)
     end.send(b"{2}", 0.0)
     packets_of(end)
@@ -63,6 +71,19 @@ def test_what_is_not_acknowledged_is_sent_again_in_order_behind_an_empty_record(
     assert end.unacked_count == 0
     end.handle_timer(99.0)
     assert packets_of(end) == []
+
+
+def test_to_a_far_end_that_may_not_run_yet_nothing_is_sent_again_in_a_hurry() -> None:
+    end = AckedFraming()
+    end.send(b"{1}", 0.0)
+    packets_of(end)
+    end.handle_timer(UNHEARD_RESEND_S - 0.1)
+    assert packets_of(end) == []
+    end.receive(bytes.fromhex("00000001fe"))
+    end.handle_timer(UNHEARD_RESEND_S + 1.0)
+    assert packets_of(end) == []
+    end.handle_timer(UNHEARD_RESEND_S + 1.0 + RESEND_S)
+    assert len(packets_of(end)) == 1
 
 
 def test_a_message_that_was_lost_comes_later_with_its_own_place_in_the_order() -> None:

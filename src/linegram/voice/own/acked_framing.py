@@ -19,6 +19,10 @@ from linegram.voice.own.inflate import inflate
 RESEND_S: Final = 1.5
 """Longer than a round trip through Telegram, short enough for several tries within a call's set-up."""
 
+UNHEARD_RESEND_S: Final = 5.0
+"""Until the far end was heard its engine may not run, and find all that was kept for it at once;
+ntgcalls 3.0.5 takes a message that was sent again for a new one, and two offers silence the call."""
+
 LONGEST_PACKET_BYTES: Final = 16 << 10
 _MESSAGE, _EMPTY, _ACK = 0x7F, 0xFE, 0xFF
 _ALONE, _WANTS_ACK, _COUNTER = 1 << 31, 1 << 30, (1 << 30) - 1
@@ -115,6 +119,8 @@ class AckedFraming:
         self._unacked: dict[int, _Unacked] = {}
         self._acks: dict[int, None] = {}
         self._seen = SeenWindow()
+        self._is_heard = False
+        self._heard_at: float | None = None
         self._packets: deque[bytes] = deque()
 
     @property
@@ -141,6 +147,7 @@ class AckedFraming:
         Raises RemoteProtocolError for a malformed packet, which changes nothing.
         """
         records = parse_records(plain)
+        self._is_heard = True
         first = records[0].sequence & _COUNTER
         if self._seen.has(first):
             return []
@@ -151,7 +158,9 @@ class AckedFraming:
 
     def handle_timer(self, now: float) -> None:
         """Send again what was not acknowledged in time, and the acknowledgements that wait."""
-        due = [kept for kept in self._unacked.values() if now - kept.sent_at >= RESEND_S]
+        if self._is_heard and self._heard_at is None:
+            self._heard_at = now
+        due = [kept for kept in self._unacked.values() if self._is_overdue(kept, now)]
         if not due and not self._acks:
             return
         packet = self._next_head(_EMPTY)
@@ -164,6 +173,11 @@ class AckedFraming:
     def next_packet(self) -> bytes | None:
         """Return the next plain packet to seal and send, or None."""
         return self._packets.popleft() if self._packets else None
+
+    def _is_overdue(self, kept: _Unacked, now: float) -> bool:
+        if self._heard_at is None:
+            return now - kept.sent_at >= UNHEARD_RESEND_S
+        return now - max(kept.sent_at, self._heard_at) >= RESEND_S
 
     def _is_news(self, record: Record) -> bool:
         counter = record.sequence & _COUNTER
