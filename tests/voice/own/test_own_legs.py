@@ -1,18 +1,22 @@
 """Our engine with itself, over real sockets: people hear each other, and notice each other's leaving."""
 
 import os
+import time
 from collections.abc import Iterator
 from random import Random
 
+import msgspec
 import numpy as np
 import pytest
 
 from linegram.errors import LocalProtocolError
 from linegram.link.voice import VoiceParameters
 from linegram.outcomes import EndReason
-from linegram.voice.engine import VoiceState, VoiceStateChanged
+from linegram.voice.engine import RemoteMuteChanged, VoiceState, VoiceStateChanged
 from linegram.voice.engines import make_engine
 from linegram.voice.own.engine import OwnEngine
+from linegram.voice.own.leg import OwnLeg
+from linegram.voice.own.messages import MediaState, write_message
 from tests.voice.own.talk import Talker, run
 
 CALLER_HZ, CALLEE_HZ = 440, 700
@@ -185,6 +189,31 @@ def test_a_version_that_we_do_not_speak_is_refused_as_such(engine: OwnEngine) ->
 def test_a_call_without_dtls_is_refused(engine: OwnEngine, custom: str) -> None:
     leg = engine.open(parameters("13.0.0", is_outgoing=True, custom=custom), 8000)
     assert leg.next_event() == VoiceStateChanged(VoiceState.ENDED, EndReason.VOICE_NOT_CONNECTED)
+
+
+def test_a_call_for_relays_only_is_refused_and_tells_no_address(engine: OwnEngine) -> None:
+    wanted = msgspec.structs.replace(parameters("13.0.0", is_outgoing=True), is_p2p_allowed=False)
+    leg = engine.open(wanted, 8000)
+    leg.push(np.zeros(160, np.int16))
+    leg.receive_signal(b"early")
+    leg.handle_timer(0.0)
+    assert leg.next_event() == VoiceStateChanged(VoiceState.ENDED, EndReason.VOICE_NOT_CONNECTED)
+    leg.close()
+    assert leg.next_event() is None
+
+
+def test_a_far_end_that_mutes_itself_is_told_of_once(engine: OwnEngine) -> None:
+    pair = open_pair(engine, "9.0.0")
+    connect(pair)
+    leg = pair[0].leg
+    assert isinstance(leg, OwnLeg)
+    leg._path.send_text(write_message(MediaState(muted=True)), time.monotonic())
+    assert run(list(pair), 5.0, until=lambda: RemoteMuteChanged(True) in pair[1].events)
+    leg._path.send_text(write_message(MediaState(muted=True, low_battery=True)), time.monotonic())
+    leg._path.send_text(write_message(MediaState(muted=False)), time.monotonic())
+    assert run(list(pair), 5.0, until=lambda: RemoteMuteChanged(False) in pair[1].events)
+    mutes = [event for event in pair[1].events if isinstance(event, RemoteMuteChanged)]
+    assert mutes == [RemoteMuteChanged(True), RemoteMuteChanged(False)]
 
 
 @pytest.mark.parametrize("custom", ["", "{}", "[]", "nonsense", "[" * 100_000])
