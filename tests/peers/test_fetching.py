@@ -147,7 +147,7 @@ def test_a_failed_download_is_a_reason_without_an_address_and_leaves_no_half_roo
     assert not [path.name for path in machine_with_apt.peers.iterdir() if path.is_dir()]
 
 
-@pytest.mark.skipif(not (SCRIPT.parents[1] / ".peers/.ready").exists(), reason="make peers has not run")
+@pytest.mark.peer("asterisk22")
 def test_a_second_run_fetches_nothing() -> None:
     before = (SCRIPT.parents[1] / ".peers" / "sid").stat().st_mtime_ns
     run = subprocess.run(

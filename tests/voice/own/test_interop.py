@@ -8,13 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from linegram.audio.spectrum import has_tone
 from linegram.link.voice import VoiceParameters
 from linegram.voice.engine import VoiceState
 from linegram.voice.own.engine import OwnEngine
 from tests.voice import leg_process
 from tests.voice.leg_process import Report, Task
-from tests.voice.own.talk import Talker, run
+from tests.voice.own.talk import Talker, is_mostly_tone, run
 
 pytestmark = pytest.mark.slow
 
@@ -62,7 +61,7 @@ def test_we_and_ntgcalls_hear_each_other(engine: OwnEngine, version: str, are_we
     report = msgspec.msgpack.decode(control.recv_bytes(), type=Report)
     assert report.state is VoiceState.CONNECTED, report.reason
     heard = np.frombuffer(report.heard, np.int16)[-SAMPLE_HZ:]
-    assert has_tone(heard, OUR_HZ, SAMPLE_HZ, margin_db=1.0)
+    assert is_mostly_tone(heard, OUR_HZ, SAMPLE_HZ)
     for word in (b"empty your pipe", b"next call"):
         control.send_bytes(word)
     process.join(10)
