@@ -13,8 +13,9 @@ from tests.voice.leg_process import sine_frame
 def is_mostly_tone(heard: PcmFrame, tone_hz: int, sample_hz: int) -> bool:
     """Say whether a tone fills at least half of the tenths of a second, far above everything else in them.
 
-    A busy machine makes this process tick late; the listener's jitter buffer then stretches the sound, and
-    a whole second is no longer one sine. A tenth still is.
+    Weaker than one tone over a whole second, which failed in 2 of 8 cases on a busy machine with the sound
+    loud and there. Late ticks of this process, stretched by the listener's jitter buffer, are the suspected
+    cause; that is not proven (issue 3).
     """
     length = sample_hz // 10
     tenths = [heard[at : at + length] for at in range(0, len(heard) - length + 1, length)]
