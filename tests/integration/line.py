@@ -61,7 +61,8 @@ class Line:
         return await self.last_record()
 
     async def last_record(self) -> CallRecord:
-        """Return the record of Anna's last call."""
+        """Return the record of Anna's last call that is over; it is written just after the desk is empty."""
+        await self.hub.runner.settle()
         async with await self.office.database() as database:
             return (await DatabaseJournal(database).calls_of(TelegramUserId(self.anna.person.user_id)))[0]
 

@@ -180,6 +180,10 @@ class CallRunner:
         if call.is_over and self.desk.get(call.call_id) is call:
             self._finish(call)
 
+    async def settle(self) -> None:
+        """Wait until the journal holds everything that has happened so far."""
+        await self._journal.drain()
+
     async def close(self, reason: EndReason) -> None:
         """End every call and wait until all their parts are released and noted."""
         self._stopped_by = reason
