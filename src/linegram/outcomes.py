@@ -68,6 +68,7 @@ class EndReason(Enum):
     # Audio.
     VOICE_NOT_CONNECTED = "voice_not_connected"
     VOICE_LOST = "voice_lost"
+    VOICE_ENGINE_MISSING = "voice_engine_missing"
     NO_MEDIA = "no_media"
 
     # Ourselves.
@@ -114,6 +115,7 @@ _BY_BLAME: Final[Mapping[Blame, tuple[EndReason, ...]]] = MappingProxyType(
             EndReason.CODEC_MISMATCH,
             EndReason.NO_LINE,
             EndReason.NO_CAPACITY,
+            EndReason.VOICE_ENGINE_MISSING,
         ),
         Blame.PBX: (
             EndReason.PBX_UNREACHABLE,

@@ -24,6 +24,7 @@ from linegram.sip.context import EndpointConfig
 from linegram.sip.events import SipEvent
 from linegram.sip.timers import TimerDurations
 from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
+from linegram.voice.engines import installed_engines
 
 _INVITE_SILENCE_S: Final = 10.0
 """Long enough for five tries of an INVITE; the employee hears silence meanwhile."""
@@ -60,7 +61,7 @@ async def running_worker(settings: Settings, link: MemoryLink) -> AsyncIterator[
             new_id=lambda: uuid.uuid4().hex,
             new_session_id=lambda: str(secrets.randbits(48)),
         )
-        voice_legs = VoiceLegs(pool, link.report)
+        voice_legs = VoiceLegs(pool, link.report, installed_engines())
         agent = Agent(registrations, pbx_legs, voice_legs, pool=pool, report=link.report)
         sip_gate.open(agent.take_sip_event)
         media_gate.open(agent.take_media_event)

@@ -6,6 +6,7 @@ import pytest
 
 from linegram.link import commands, events
 from linegram.link.accounts import RegistrationState
+from linegram.link.voice import NTGCALLS, OWN
 from linegram.outcomes import EndReason
 from linegram.sandbox.doubles_clock import settle
 from linegram.sandbox.doubles_phone import PARAMETERS
@@ -18,6 +19,12 @@ OTHER = CallId("other")
 async def test_every_command_has_somebody_who_does_it() -> None:
     async with sip_office() as office:
         assert set(office.agent._do) == set(get_args(commands.Command))
+
+
+async def test_a_worker_says_which_voice_engines_it_has() -> None:
+    async with sip_office() as office:
+        office.do(commands.DescribeWorker())
+        assert office.reports[-1] == events.WorkerDescribed((OWN, NTGCALLS))
 
 
 async def test_audio_commands_reach_the_hosts() -> None:

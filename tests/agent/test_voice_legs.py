@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from linegram.agent.hosts import PoolEvent
 from linegram.agent.voice_legs import VoiceLegs
 from linegram.link import commands, events
+from linegram.link.voice import NTGCALLS, OWN
 from linegram.outcomes import EndReason
 from linegram.sandbox.doubles_audio import AudioDouble
 from linegram.sandbox.doubles_clock import settle
@@ -26,7 +27,7 @@ class Voices:
     def __init__(self) -> None:
         self.reports: list[events.Event] = []
         self.audio = AudioDouble(self._take)
-        self.legs = VoiceLegs(self.audio, self.reports.append)
+        self.legs = VoiceLegs(self.audio, self.reports.append, [OWN])
 
     def _take(self, event: PoolEvent) -> None:
         if isinstance(event, events.VoiceEnded):
@@ -79,6 +80,14 @@ async def test_no_room_ends_the_leg() -> None:
     voices.legs.open(OPEN)
     await settle()
     assert voices.ends() == [EndReason.NO_CAPACITY]
+
+
+async def test_a_leg_whose_engine_is_not_installed_ends_with_that_reason_and_takes_no_place() -> None:
+    voices = Voices()
+    voices.legs.open(commands.OpenVoice(CALL, LEG, PARAMETERS, NTGCALLS))
+    await settle()
+    assert voices.ends() == [EndReason.VOICE_ENGINE_MISSING]
+    assert (len(voices.legs), voices.audio.legs) == (0, {})
 
 
 async def test_a_voice_that_fails_is_reported_with_its_reason() -> None:

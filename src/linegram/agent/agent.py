@@ -38,6 +38,7 @@ class Agent:
         self._report = report
         self._do: Final[Mapping[type, Callable[[Any], None]]] = MappingProxyType(
             {
+                commands.DescribeWorker: lambda _: report(events.WorkerDescribed(voice_legs.engines)),
                 commands.PutAccount: registrations.put,
                 commands.DropAccount: registrations.drop,
                 commands.EndStoredDialog: registrations.end_stored,

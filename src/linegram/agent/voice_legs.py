@@ -1,13 +1,14 @@
 """All Telegram voice legs of a worker: opened in media hosts, each ended exactly once."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 
 from linegram.agent.call_audio import CallAudio
 from linegram.errors import UnavailableError
 from linegram.link import commands, events
+from linegram.link.voice import NTGCALLS, OWN
 from linegram.outcomes import EndReason
 from linegram.units import CallId, LegId
 
@@ -23,9 +24,15 @@ class _VoiceLeg:
 
 
 class VoiceLegs:
-    """Every voice leg from OpenVoice until its VoiceEnded."""
+    """Every voice leg from OpenVoice until its VoiceEnded. `engines` are the voice engines that there are."""
 
-    def __init__(self, pool: CallAudio, report: Callable[[events.Event], None]) -> None:
+    def __init__(
+        self,
+        pool: CallAudio,
+        report: Callable[[events.Event], None],
+        engines: Collection[str] = (OWN, NTGCALLS),
+    ) -> None:
+        self.engines = tuple(engines)
         self._pool = pool
         self._report = report
         self._legs: dict[LegId, _VoiceLeg] = {}
@@ -34,8 +41,15 @@ class VoiceLegs:
         return len(self._legs)
 
     def open(self, command: commands.OpenVoice) -> None:
-        """Start joining the Telegram call; a repeated command changes nothing."""
+        """Start joining the Telegram call, or end the leg whose engine is not installed.
+
+        A repeated command changes nothing.
+        """
         if command.leg_id in self._legs:
+            return
+        if command.engine not in self.engines:
+            _log.error("voice_engine_missing", leg_id=command.leg_id, engine=command.engine)
+            self._report(events.VoiceEnded(command.leg_id, EndReason.VOICE_ENGINE_MISSING))
             return
         leg = self._legs[command.leg_id] = _VoiceLeg(command.call_id)
         leg.opening = asyncio.create_task(self._open(leg, command), name=f"open voice {command.leg_id}")

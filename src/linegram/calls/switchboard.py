@@ -62,6 +62,8 @@ class Switchboard:
     def take_report(self, report: reports.Event) -> None:
         """Take an event of the worker."""
         match report:
+            case reports.WorkerDescribed():
+                _log.info("worker_described", engines=report.engines)
             case reports.RegistrationChanged():
                 self._outside.registration_changed(report)
             case reports.PbxCallArrived():

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from linegram.link.accounts import SipAccountSettings
-from linegram.link.voice import VoiceParameters
+from linegram.link.voice import OWN, VoiceParameters
 from linegram.units import AccountId, CallId, LegId
 
 
@@ -18,6 +18,10 @@ class Tone(Enum):
     BUSY = "busy"
     CONGESTION = "congestion"
     WAITING = "waiting"
+
+
+class DescribeWorker(msgspec.Struct, frozen=True, tag=True):
+    """Say what you can do: WorkerDescribed answers."""
 
 
 class PutAccount(msgspec.Struct, frozen=True, tag=True):
@@ -70,11 +74,12 @@ class EndStoredDialog(msgspec.Struct, frozen=True, tag=True):
 
 
 class OpenVoice(msgspec.Struct, frozen=True, tag=True):
-    """Join the Telegram call's voice."""
+    """Join the Telegram call's voice with this engine, or end the leg if it is not there."""
 
     call_id: CallId
     leg_id: LegId
     parameters: VoiceParameters
+    engine: str = OWN
 
 
 class SignalVoice(msgspec.Struct, frozen=True, tag=True):
@@ -110,7 +115,8 @@ class EndCall(msgspec.Struct, frozen=True, tag=True):
 
 
 Command = (
-    PutAccount
+    DescribeWorker
+    | PutAccount
     | DropAccount
     | DialPbx
     | RingPbx

@@ -9,6 +9,12 @@ from linegram.outcomes import EndReason
 from linegram.units import AccountId, CallId, LegId
 
 
+class WorkerDescribed(msgspec.Struct, frozen=True, tag=True):
+    """What the worker can do; `engines` are the names of its voice engines."""
+
+    engines: tuple[str, ...]
+
+
 class RegistrationChanged(msgspec.Struct, frozen=True, tag=True):
     """An account's registration has a new state; `status` is the SIP status behind it, 0 if none came."""
 
@@ -108,7 +114,8 @@ class CallMeasured(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
 
 Event = (
-    RegistrationChanged
+    WorkerDescribed
+    | RegistrationChanged
     | PbxCallArrived
     | PbxRinging
     | EarlyMediaStarted

@@ -1,6 +1,14 @@
 """What a worker must know to join a Telegram call's voice: settled by the hub's signalling."""
 
+from typing import Final
+
 import msgspec
+
+OWN: Final = "own"
+"""Name of Linegram's own voice engine: every worker has it."""
+
+NTGCALLS: Final = "ntgcalls"
+"""Name of the engine that is made of the native library; a worker has it when that is installed."""
 
 
 class VoiceServer(msgspec.Struct, frozen=True, tag=True):

@@ -1,19 +1,30 @@
-"""Finds a voice engine by its name in the settings. Imports one only when it is asked for."""
+"""Finds a voice engine by its name, and says which are installed. Imports one only when it is asked for."""
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final, cast
 
 from linegram.errors import UnavailableError
+from linegram.link.voice import NTGCALLS, OWN
 from linegram.voice.engine import VoiceEngine
-
-NTGCALLS: Final = "ntgcalls"
-OWN: Final = "own"
 
 _MODULES: Final[Mapping[str, str]] = MappingProxyType(
     {NTGCALLS: "linegram.voice.ntgcalls_engine", OWN: "linegram.voice.own.engine"}
 )
+
+
+def installed_engines() -> tuple[str, ...]:
+    """Name the engines that can be made here; nothing of the native one is loaded to find out."""
+    return (OWN, NTGCALLS) if _is_importable(NTGCALLS) else (OWN,)
+
+
+def _is_importable(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ImportError:
+        return False
 
 
 def make_engine(name: str) -> VoiceEngine:

@@ -48,6 +48,7 @@ end-pbx_failed = The PBX could not place the call.
 end-no_line = None of your lines fits this number. Check the number, or ask your administrator about the dial rules.
 end-voice_not_connected = The voice connection to your Telegram app did not come up. Check your internet connection and try again.
 end-voice_lost = The voice connection to your Telegram app was lost.
+end-voice_engine_missing = Telegram asked for a kind of voice call that this service is not equipped for. Ask your administrator to install the voice engine ntgcalls.
 end-no_media = The PBX sent no sound, so the call was ended. Tell your administrator: often a firewall blocks the voice ports.
 end-media_host_died = A part of the service failed and the call was cut. Please call again.
 end-no_capacity = All voice channels are in use. Try again in a moment.
