@@ -17,12 +17,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 peers=${LINEGRAM_PEERS:-$here/.peers}   # another folder than .peers/
 apt=${LINEGRAM_APT:-/etc/apt}            # where the sources of this machine are described
 
-# name, suite, package, program in the package, what the version must start with
+# name, suite, package (and others that it needs, after commas), program in the first, what the version must start with
 table='
 asterisk22 sid      asterisk   usr/sbin/asterisk   22.
 asterisk16 bullseye asterisk   usr/sbin/asterisk   16.
 sipp       bookworm sip-tester usr/bin/sipp        3.
-kamailio   bookworm kamailio   usr/sbin/kamailio   5.
+kamailio   bookworm kamailio,kamailio-tls-modules usr/sbin/kamailio 5.
 baresip    bookworm baresip-core usr/bin/baresip   1.
 coturn     bookworm coturn     usr/bin/turnserver  4.
 '
@@ -31,7 +31,7 @@ say() { printf 'peers: %s\n' "$*"; }
 
 rows() { sed '/^$/d' <<<"$table"; }
 
-packages_of() { rows | awk -v suite="$1" '$2 == suite { print $3 }' | sort -u | paste -sd ' '; }
+packages_of() { rows | awk -v suite="$1" '$2 == suite { gsub(",", "\n", $3); print $3 }' | sort -u | paste -sd ' '; }
 
 # ------------------------------------------------------------------ where to fetch from
 
@@ -147,7 +147,7 @@ installed() {  # PROGRAM PREFIX: "VERSION PATH" of a program of this machine tha
 
 state_of() {  # NAME SUITE PACKAGE PROGRAM PREFIX
     local version found
-    version=$(packaged_version "$2" "$3")
+    version=$(packaged_version "$2" "${3%%,*}")
     if have "$2" && [ -x "$peers/$2/root/$4" ]; then
         printf '%s ok %s %s\n' "$1" "$version" "$2/root/$4"
     elif found=$(installed "$4" "$5"); then
