@@ -105,7 +105,7 @@ class OwnLeg:
         """Return the next 20 ms heard, silence when the leg has ended; reads the sockets first."""
         now = self._clock()
         if self._state is VoiceState.CONNECTED and self._path.ice.path is not None:
-            self._drain(now, self._path.ice.path.socket)
+            self._drain(now, self._path.ice.path.way)
         return silence(self._frame_samples) if self.is_closed else self._audio.pull(now)
 
     def handle_timer(self, now: float) -> None:
@@ -210,7 +210,7 @@ class OwnLeg:
 
     def _send(self, datagram: Datagram | None) -> None:
         if datagram is not None:
-            self._sockets.send(datagram.socket, datagram.target, datagram.payload)
+            self._sockets.send(datagram.way, datagram.target, datagram.payload)
 
     # -- the end
 

@@ -199,4 +199,4 @@ class SecurePath:
 
     def _on_path(self, payload: bytes) -> Datagram | None:
         path = self.ice.path
-        return None if path is None else Datagram(path.socket, path.remote.address, payload)
+        return None if path is None else Datagram(path.way, path.remote.address, payload)

@@ -52,7 +52,7 @@ class Net:
 
     def _carry(self, side: int) -> None:
         while (datagram := self.agents[side].next_datagram()) is not None:
-            source = next(a for a, place in self.addresses.items() if place == (side, datagram.socket))
+            source = next(a for a, place in self.addresses.items() if place == (side, datagram.way))
             seen = self.moved.get(source, source)
             target = next((a for a, new in self.moved.items() if new == datagram.target), datagram.target)
             if target in self.moved and datagram.target == target:
@@ -70,7 +70,7 @@ class Net:
             if agent.path is None:
                 found.append(None)
                 continue
-            own = next(a.ip for a, place in self.addresses.items() if place == (side, agent.path.socket))
+            own = next(a.ip for a, place in self.addresses.items() if place == (side, agent.path.way))
             found.append((own, agent.path.remote.address.ip))
         return found
 

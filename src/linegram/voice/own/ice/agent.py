@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from linegram.errors import RemoteProtocolError
-from linegram.voice.own.ice.candidate import Candidate, priority_of
+from linegram.voice.own.ice.candidate import Candidate, network_of, priority_of
 from linegram.voice.own.ice.pair import Pair
 from linegram.voice.own.ice.stun import (
     TRANSACTION_BYTES,
@@ -45,9 +45,9 @@ class Credentials(NamedTuple):
 
 
 class Datagram(NamedTuple):
-    """Bytes to send from one of our sockets."""
+    """Bytes to send from one of our ways: a socket, or a relay, which the agent knows by a number only."""
 
-    socket: int
+    way: int
     target: Address
     payload: bytes
 
@@ -63,17 +63,32 @@ class IceAgent:
         self._tie_breaker = self._random_bytes(8)
         self._theirs: Credentials | None = None
         self._locals: dict[int, Candidate] = {}
+        self._relays: dict[int, Address] = {}
         self._remotes: dict[Address, Candidate] = {}
         self._pairs: dict[tuple[int, Address], Pair] = {}
         self._out: deque[Datagram] = deque()
         self.path: Pair | None = None
         self.heard_at: float | None = None
 
-    def add_local(self, socket: int, candidate: Candidate) -> None:
-        """Use one more socket of ours."""
-        self._locals[socket] = candidate
+    def add_local(self, way: int, candidate: Candidate, relay: Address | None = None) -> None:
+        """Use one more way of ours; also in the middle of the call.
+
+        `relay` is what the far end's datagrams come from when those that it goes by are names.
+        """
+        self._locals[way] = candidate
+        if relay is not None:
+            self._relays[way] = relay
         for remote in list(self._remotes.values()):
-            self._pair(socket, remote)
+            self._pair(way, remote)
+
+    def remove_local(self, way: int, now: float) -> None:
+        """Give up a way that leads nowhere any more, and go on by another one."""
+        self._locals.pop(way, None)
+        self._relays.pop(way, None)
+        self._pairs = {key: pair for key, pair in self._pairs.items() if key[0] != way}
+        if self.path is not None and self.path.way == way:
+            self.path = None
+            self._choose(now)
 
     def set_remote(self, theirs: Credentials) -> None:
         """Learn what the far end's checks are signed with; from now on we check too."""
@@ -85,32 +100,34 @@ class IceAgent:
         if known is None and len(self._remotes) >= _MOST_REMOTES:
             return
         self._remotes[candidate.address] = candidate
-        for socket in self._locals:
-            self._pair(socket, candidate)
+        for way, local in self._locals.items():
+            pair = self._pair(way, candidate)
+            if pair is not None and known is not None:
+                pair.remote, pair.priority = candidate, self._pair_priority(local, candidate)
 
-    def knows(self, socket: int, source: Address) -> bool:
+    def knows(self, way: int, source: Address) -> bool:
         """Say whether datagrams from there may be the far end's."""
-        return (socket, source) in self._pairs
+        return (way, source) in self._pairs
 
-    def receive(self, socket: int, source: Address, datagram: bytes, now: float) -> None:
+    def receive(self, way: int, source: Address, datagram: bytes, now: float) -> None:
         """Take in a STUN message.
 
         Raises RemoteProtocolError when it is malformed or not signed as agreed; nothing is answered then.
         """
         message = parse_stun(datagram)
         if message.kind == Kind.REQUEST:
-            self._on_request(socket, source, message, now)
+            self._on_request(way, source, message, now)
         elif message.kind == Kind.SUCCESS:
-            self._on_answer(socket, source, message, now)
+            self._on_answer(way, source, message, now)
 
     def handle_timer(self, now: float) -> None:
-        """Check the paths that are due, the best first, and leave a path that has died."""
+        """Check the paths that are due, those that waited longest and then the best first; leave a dead path."""
         if self._theirs is None:
             return
         self._choose(now)
         is_searching = self.path is None or not self.path.works(now)
         due = [pair for pair in self._pairs.values() if self._is_due(pair, now, is_searching=is_searching)]
-        due.sort(key=lambda pair: -pair.priority)
+        due.sort(key=lambda pair: (pair.checked_at or 0.0, -pair.priority))
         for pair in due[:_MOST_CHECKS_AT_ONCE]:
             self._check(pair, now)
 
@@ -120,30 +137,30 @@ class IceAgent:
 
     # -- the far end's checks
 
-    def _on_request(self, socket: int, source: Address, message: StunMessage, now: float) -> None:
+    def _on_request(self, way: int, source: Address, message: StunMessage, now: float) -> None:
         """Answer (section 7.3), and check the same path in return."""
         username = (message.find(Attribute.USERNAME) or b"").decode(errors="replace")
         if username.partition(":")[0] != self._ours.ufrag or not message.is_genuine(self._ours.password):
             raise RemoteProtocolError("a check that is not of this call")
-        pair = self._pairs.get((socket, source)) or self._meet(socket, source, message)
+        pair = self._pairs.get((way, source)) or self._meet(way, source, message)
         if pair is None:
             return
         self.heard_at = now
-        mapped = xor_address(source, message.transaction)
+        mapped = xor_address(self._relays.get(way, source), message.transaction)
         answer = StunMessage(Kind.SUCCESS, message.transaction, ((Attribute.XOR_MAPPED_ADDRESS, mapped),))
-        self._out.append(Datagram(socket, source, answer.serialise(self._ours.password)))
+        self._out.append(Datagram(way, source, answer.serialise(self._ours.password)))
         if not self._is_controlling and message.find(Attribute.USE_CANDIDATE) is not None:
             pair.nominated_at = now
         if not pair.works(now) and pair.is_unchecked_for(_IN_RETURN_S, now):
             self._check(pair, now)
         self._choose(now)
 
-    def _meet(self, socket: int, source: Address, message: StunMessage) -> Pair | None:
+    def _meet(self, way: int, source: Address, message: StunMessage) -> Pair | None:
         """Take an address that nobody told of as a candidate (section 7.3.1.3)."""
         told = message.find(Attribute.PRIORITY) or b""
         priority = int.from_bytes(told, "big") if len(told) == 4 else priority_of("prflx", 0)
         self.add_remote(Candidate(source, "prflx", priority))
-        return self._pairs.get((socket, source))
+        return self._pairs.get((way, source))
 
     # -- our checks
 
@@ -152,7 +169,7 @@ class IceAgent:
             return
         transaction = self._random_bytes(TRANSACTION_BYTES)
         role = Attribute.ICE_CONTROLLING if self._is_controlling else Attribute.ICE_CONTROLLED
-        local = self._locals[pair.socket]
+        local = self._locals[pair.way]
         peer_reflexive = priority_of("prflx", local.priority >> 8 & 0xFFFF)
         attributes = [
             (Attribute.USERNAME, f"{self._theirs.ufrag}:{self._ours.ufrag}".encode()),
@@ -163,16 +180,16 @@ class IceAgent:
             attributes.append((Attribute.USE_CANDIDATE, b""))
         message = StunMessage(Kind.REQUEST, transaction, tuple(attributes))
         pair.check_sent(transaction, now)
-        self._out.append(Datagram(pair.socket, pair.remote.address, message.serialise(self._theirs.password)))
+        self._out.append(Datagram(pair.way, pair.remote.address, message.serialise(self._theirs.password)))
 
     def _is_due(self, pair: Pair, now: float, *, is_searching: bool) -> bool:
         if is_searching:
             return pair.is_unchecked_for(CHECK_S, now)
         return pair.is_unchecked_for(KEEP_ALIVE_S if pair is self.path else _OTHERS_S, now)
 
-    def _on_answer(self, socket: int, source: Address, message: StunMessage, now: float) -> None:
+    def _on_answer(self, way: int, source: Address, message: StunMessage, now: float) -> None:
         """Note that a path works (section 7.2.5.3); the answer must come from where the check went."""
-        pair = self._pairs.get((socket, source))
+        pair = self._pairs.get((way, source))
         if pair is None or self._theirs is None or not pair.is_answer(message.transaction):
             raise RemoteProtocolError("an answer to no check of ours")
         if not message.is_genuine(self._theirs.password):
@@ -204,14 +221,14 @@ class IceAgent:
         best = max(current, key=lambda pair: (pair.works(now), pair.priority))
         return best if best.works(now) or best is self.path else None
 
-    def _pair(self, socket: int, remote: Candidate) -> Pair | None:
-        """Make a path of a socket and an address, of one family."""
-        local = self._locals[socket]
-        key = (socket, remote.address)
-        is_same_family = (":" in local.address.ip) == (":" in remote.address.ip)
-        if key in self._pairs or not is_same_family or len(self._pairs) >= _MOST_PAIRS:
+    def _pair(self, way: int, remote: Candidate) -> Pair | None:
+        """Make a path of a way and an address, of one network."""
+        local = self._locals[way]
+        key = (way, remote.address)
+        is_same_network = network_of(local.address) == network_of(remote.address)
+        if key in self._pairs or not is_same_network or len(self._pairs) >= _MOST_PAIRS:
             return self._pairs.get(key)
-        pair = self._pairs[key] = Pair(socket, remote, self._pair_priority(local, remote))
+        pair = self._pairs[key] = Pair(way, remote, self._pair_priority(local, remote))
         return pair
 
     def _pair_priority(self, local: Candidate, remote: Candidate) -> int:

@@ -1,4 +1,4 @@
-"""One path between the ends: a socket of ours and an address of theirs. Pure."""
+"""One path between the ends: a way of ours and an address of theirs. Pure."""
 
 from collections import deque
 from typing import Final
@@ -13,8 +13,8 @@ _FRESH_S: Final = 3.2
 class Pair:
     """A path and what is known of it."""
 
-    def __init__(self, socket: int, remote: Candidate, priority: int) -> None:
-        self.socket = socket
+    def __init__(self, way: int, remote: Candidate, priority: int) -> None:
+        self.way = way
         self.remote = remote
         self.priority = priority
         self.checked_at: float | None = None
