@@ -102,6 +102,14 @@ class JitterBuffer:
         self._starved_ticks = self._insistence = self._late_in_a_row = 0
         self._is_filling = True
 
+    def drain(self) -> list[tuple[int, RtpPacket]]:
+        """Give up what is held, in its order, and begin again: somebody else plays from now on."""
+        held = [
+            (sequence, packet) for sequence, packet in sorted(self._packets.items()) if packet is not None
+        ]
+        self.reset()
+        return held
+
     # -- the ear's side
 
     def take(self, now: float) -> RtpPacket | Missing:

@@ -56,6 +56,21 @@ class RtpPacket(NamedTuple):
         return b"".join(parts)
 
 
+class PassedPacket(NamedTuple):
+    """An audio packet on its way through.
+
+    `sequence` is extended and without the numbers of packets that hold no audio; it compares only
+    with others of the same `source`, and so does `timestamp`.
+    """
+
+    source: int
+    sequence: int
+    timestamp: int
+    payload: bytes
+    duration_ticks: int
+    marker: bool = False
+
+
 def is_rtcp(datagram: bytes) -> bool:
     """Tell RTCP from RTP on one port by the packet type (RFC 5761 section 4)."""
     return len(datagram) >= 2 and 192 <= datagram[1] <= 223

@@ -1,7 +1,7 @@
 """The receiving half of an RTP stream: one source at a time, its order, jitter and digits. Knows no codec."""
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 from linegram.errors import RemoteProtocolError
 from linegram.rtp.jitter_buffer import JitterBuffer
@@ -11,6 +11,16 @@ from linegram.rtp.telephone_event import DigitReceiver
 
 COMFORT_NOISE: Final = 13
 _OLD_COMFORT_NOISE: Final = 19
+
+
+class PacketStore(Protocol):
+    """Where packets of audio go."""
+
+    def put(self, sequence: int, packet: RtpPacket, now: float) -> None:
+        """Store one audio packet under its extended sequence number."""
+
+    def pass_over(self, sequence: int) -> None:
+        """Note that a packet of this number came but holds no audio."""
 
 
 class RtpReceiver:
@@ -24,6 +34,7 @@ class RtpReceiver:
         telephone_event_type: int | None = None,
     ) -> None:
         self.buffer = buffer
+        self.passed: PacketStore | None = None
         self.reception: Reception | None = None
         self.packets_received = 0
         self.bytes_received = 0
@@ -81,9 +92,9 @@ class RtpReceiver:
                 self._change_clock(clock_hz)
             if self.reception is not None:
                 self.reception.arrived(packet.timestamp, now * clock_hz)
-            self.buffer.put(sequence, packet, now)
+            (self.passed or self.buffer).put(sequence, packet, now)
             return
-        self.buffer.pass_over(sequence)
+        (self.passed or self.buffer).pass_over(sequence)
         if self.reception is not None:
             self.reception.forget_timing()
         if packet.payload_type == self._telephone_event_type:

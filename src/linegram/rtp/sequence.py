@@ -5,6 +5,7 @@ from typing import Final
 _WRAP: Final = 1 << 16
 _MAX_DROPOUT: Final = 3_000
 _MAX_MISORDER: Final = 100
+_WINDOW: Final = 128
 
 
 def timestamp_distance(later: int, earlier: int) -> int:
@@ -65,3 +66,23 @@ class SequenceTracker:
     def lost(self) -> int:
         """How many are missing; negative when duplicates outweigh losses (RFC 3550 section 6.4.1)."""
         return self.expected - self.received
+
+
+class ReplayWindow:
+    """Lets every number through once; one too old to remember not at all."""
+
+    def __init__(self) -> None:
+        self.highest = -(1 << 62)
+        self._seen = 0
+
+    def take(self, number: int) -> bool:
+        """Say whether this is the first time."""
+        ahead = number - self.highest
+        if ahead > 0:
+            self._seen = 1 if ahead >= _WINDOW else (self._seen << ahead | 1) & ((1 << _WINDOW) - 1)
+            self.highest = number
+            return True
+        if ahead <= -_WINDOW or self._seen >> -ahead & 1:
+            return False
+        self._seen |= 1 << -ahead
+        return True
