@@ -13,7 +13,9 @@ from linegram.sip.message import Request, Response
 from linegram.sip.timers import TimerDurations, TimerHeap
 from linegram.sip.transaction_layer import BRANCH_COOKIE, TransactionLayer
 
-ALLOWED_METHODS: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+ALLOWED_METHODS: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, NOTIFY"
+SUPPORTED_OPTIONS: Final = ("replaces",)
+"""Option tags that a peer may require of us (RFC 3261 19.2)."""
 
 
 class RandomSource(Protocol):
@@ -39,6 +41,7 @@ class EndpointConfig:
     refused_retry_s: float = 1800.0
     ring_limit_s: float = 300.0
     reoffer_limit_s: float = 60.0
+    refer_limit_s: float = 180.0
     trusted_hosts: frozenset[str] = frozenset()
 
 
@@ -90,4 +93,5 @@ class EndpointContext:
         response.headers.add("Server", self.config.user_agent)
         if status in {200, 405}:
             response.headers.add("Allow", ALLOWED_METHODS)
+            response.headers.add("Supported", ", ".join(SUPPORTED_OPTIONS))
         return response

@@ -4,7 +4,8 @@ The shell calls `receive`, `handle_timer` and the commands, then sends what
 `outbound` yields, re-arms one timer by `next_timer`, and drains `next_event`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple, TypeVar
 
 from linegram.errors import LocalProtocolError
@@ -21,6 +22,7 @@ from linegram.sip.invite_client import InviteClient
 from linegram.sip.invite_server import InviteServer
 from linegram.sip.message import Request, Response
 from linegram.sip.reception import Reception
+from linegram.sip.replaces import Replaces
 from linegram.sip.uri import SipUri
 from linegram.units import AccountId
 
@@ -119,8 +121,16 @@ class SipEndpoint:
 
     # Calls.
 
-    def invite(self, account_id: AccountId, target: SipUri | str, *, sdp: bytes, now: float) -> CallHandle:
-        """Call a URI, or a number at the account's own domain.
+    def invite(
+        self,
+        account_id: AccountId,
+        target: SipUri | str,
+        *,
+        sdp: bytes,
+        now: float,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> CallHandle:
+        """Call a URI, or a number at the account's own domain; `headers` are sent along.
 
         Raises LocalProtocolError for an unknown account.
         """
@@ -129,7 +139,7 @@ class SipEndpoint:
             raise LocalProtocolError(f"no account {account_id}")
         uri = SipUri("sip", target, account.domain) if isinstance(target, str) else target
         handle = self._calls.new_handle()
-        InviteClient(self._context, self._calls, account, handle).start(uri, sdp, now)
+        InviteClient(self._context, self._calls, account, handle).start(uri, sdp, now, headers=headers)
         return handle
 
     def ring(self, handle: CallHandle, now: float) -> None:
@@ -186,6 +196,49 @@ class SipEndpoint:
         """Decline a `ReofferReceived`; the call goes on as before."""
         if (call := self._find(handle, EstablishedCall)) is not None:
             call.reject_reoffer(status, None, now)
+
+    # Transfer.
+
+    def refer(self, handle: CallHandle, target: SipUri | str, now: float) -> bool:
+        """Ask the far end to call a URI, or a number at the account's domain: blind transfer.
+
+        False when an earlier REFER is open, or the call is not up (any more).
+        """
+        call = self._find(handle, EstablishedCall)
+        if call is None:
+            return False
+        account = self._accounts.get(call.dialog.account_id)
+        domain = call.dialog.local.uri.host if account is None else account.domain
+        return call.refer(SipUri("sip", target, domain) if isinstance(target, str) else target, now)
+
+    def refer_to_call(self, handle: CallHandle, other: CallHandle, now: float) -> bool:
+        """Ask the far end to take our place in another call of ours: attended transfer (RFC 5589 7).
+
+        False when an earlier REFER is open, or one of the calls is not up (any more).
+        """
+        call, meant = self._find(handle, EstablishedCall), self._find(other, EstablishedCall)
+        if call is None or meant is None:
+            return False
+        target = meant.dialog.remote_target
+        replaces = ("Replaces", str(Replaces.of_far_end(meant.dialog)))
+        return call.refer(replace(target, headers=(replaces,)), now)
+
+    def accept_refer(self, handle: CallHandle, now: float) -> None:
+        """Take a `ReferReceived`; `report_refer` then tells how that call goes."""
+        if (call := self._find(handle, EstablishedCall)) is not None:
+            call.refers.accept(now)
+
+    def report_refer(self, handle: CallHandle, status: int, reason: str | None = None, *, now: float) -> None:
+        """Tell who sent a REFER how the call that it asked for goes; from 200 on it is the last word."""
+        if (call := self._find(handle, EstablishedCall)) is not None:
+            call.refers.report(status, reason, now)
+
+    def reject_refer(self, handle: CallHandle, status: int = 603, *, now: float) -> None:
+        """Refuse a `ReferReceived`."""
+        if (call := self._find(handle, EstablishedCall)) is not None:
+            call.refers.reject(status, None, now)
+
+    # What outlives this process.
 
     def export_dialog(self, handle: CallHandle) -> dict[str, object] | None:
         """Plain values by which `end_exported` can end an answered call from another process."""

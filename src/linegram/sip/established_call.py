@@ -1,4 +1,4 @@
-"""A call after its 2xx, the same for both directions: BYE, INFO, re-INVITE (RFC 3261 sections 14 and 15)."""
+"""A call after its 2xx, the same for both directions: BYE, INFO, re-INVITE, REFER (RFC 3261 14, 15)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,8 +24,10 @@ from linegram.sip.events import (
     ReofferRefused,
 )
 from linegram.sip.message import Request, Response
+from linegram.sip.refers import Refers
 from linegram.sip.reoffer import IncomingReoffer, OutgoingReoffer
 from linegram.sip.transaction import ServerTransaction
+from linegram.sip.uri import SipUri
 
 
 class CallState(Enum):
@@ -103,6 +105,7 @@ class EstablishedCall:
         "_repeater",
         "dialog",
         "handle",
+        "refers",
         "state",
     )
 
@@ -126,6 +129,7 @@ class EstablishedCall:
         self._repeater: AnswerRepeater | None = None
         self._outgoing_reoffer: OutgoingReoffer | None = None
         self._incoming_reoffer: IncomingReoffer | None = None
+        self.refers = Refers(context, account, dialog, handle)
         calls.put(handle, self)
         calls.dialogs[dialog.key] = self
 
@@ -171,6 +175,10 @@ class EstablishedCall:
         self._outgoing_reoffer.start(now)
         return True
 
+    def refer(self, target: SipUri, now: float) -> bool:
+        """Ask the far end to call `target`; False when an earlier REFER is open or the call is not up."""
+        return self.state is CallState.TALKING and self.refers.send(target, now)
+
     def answer_reoffer(self, sdp: bytes, now: float) -> None:
         """Answer their re-INVITE, or make the offer that it asks for; nothing if it is gone."""
         reoffer = self._incoming_reoffer
@@ -203,6 +211,10 @@ class EstablishedCall:
             case "INFO":
                 self._respond(transaction, 200, now)
                 self._context.emit(InfoReceived(self.handle, request.content_type or "", request.body))
+            case "REFER":
+                self.refers.receive(transaction, now)
+            case "NOTIFY":
+                self.refers.on_notify(transaction, now)
             case "OPTIONS":
                 self._respond(transaction, 200, now)
             case _:
@@ -293,6 +305,7 @@ class EstablishedCall:
             self._outgoing_reoffer.abandon()
             self._outgoing_reoffer = None
         self.reject_reoffer(487, None, now)
+        self.refers.abandon(now)
         if self._incoming_reoffer is not None:
             self._incoming_reoffer.stop()
         if self._repeater is not None:

@@ -5,6 +5,7 @@ from enum import Enum
 from typing import NewType
 
 from linegram.sip.headers import NameAddress
+from linegram.sip.uri import SipUri
 from linegram.units import AccountId
 
 CallHandle = NewType("CallHandle", int)
@@ -59,7 +60,10 @@ class TargetNeeded:
 
 @dataclass(frozen=True, slots=True)
 class InviteReceived:
-    """Somebody calls one of our accounts. `sdp` is empty when the offer is left to us."""
+    """Somebody calls one of our accounts. `sdp` is empty when the offer is left to us.
+
+    `replaces` is the call that this one takes the place of, once it is answered (RFC 3891).
+    """
 
     handle: CallHandle
     account_id: AccountId
@@ -69,6 +73,7 @@ class InviteReceived:
     sdp: bytes
     sip_call_id: str
     diversion: tuple[str, ...] = ()
+    replaces: CallHandle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +149,41 @@ class InfoReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class ReferProgressed:
+    """The far end took our REFER, or tells how far its call to the third party has come (a 1xx)."""
+
+    handle: CallHandle
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferEnded:
+    """What came of our REFER: the status of the far end's call to the third party.
+
+    Without `is_accepted` it is the refusal of the REFER itself: nobody was called.
+    """
+
+    handle: CallHandle
+    status: int
+    reason: str
+    is_accepted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReferReceived:
+    """The far end asks us to call `target`; `SipEndpoint.accept_refer` or `reject_refer` answers.
+
+    `replaces` is the value of the Replaces header for that call, empty without one.
+    """
+
+    handle: CallHandle
+    target: SipUri
+    replaces: str
+    referred_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallEnded:
     """A call is over; exactly one for each handle.
 
@@ -172,5 +212,8 @@ SipEvent = (
     | ReofferAnswered
     | ReofferRefused
     | InfoReceived
+    | ReferProgressed
+    | ReferEnded
+    | ReferReceived
     | CallEnded
 )

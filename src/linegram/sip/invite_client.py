@@ -1,6 +1,6 @@
 """An outgoing call until it is answered: INVITE, early media, forks, CANCEL (RFC 3261 9.1, 13.2)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -10,7 +10,7 @@ from linegram.sip.account import Account
 from linegram.sip.acknowledgement import Acknowledgement, send_bye
 from linegram.sip.bodies import answer_of, put_sdp
 from linegram.sip.call_table import CallTable
-from linegram.sip.context import ALLOWED_METHODS, EndpointContext
+from linegram.sip.context import ALLOWED_METHODS, SUPPORTED_OPTIONS, EndpointContext
 from linegram.sip.dialog import Dialog
 from linegram.sip.established_call import EstablishedCall
 from linegram.sip.events import CallAnswered, CallEnded, CallHandle, EndCause, ProgressReceived
@@ -146,8 +146,10 @@ class InviteClient:
         self.state = InviteState.TRYING
         calls.put(handle, self)
 
-    def start(self, target: SipUri, sdp: bytes, now: float) -> None:
-        """Send the INVITE; without a resolved server the call ends at once."""
+    def start(
+        self, target: SipUri, sdp: bytes, now: float, *, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """Send the INVITE with these further `headers`; without a resolved server the call ends at once."""
         place = self._account.target
         if place is None:
             self._calls.end(CallEnded(self._handle, EndCause.UNREACHABLE, reason="server name not resolved"))
@@ -155,7 +157,7 @@ class InviteClient:
         exchange = Exchange(
             self._context,
             self._account,
-            self._make_invite(target, sdp),
+            self._make_invite(target, sdp, headers),
             flow=place.flow,
             next_cseq=self._next_cseq,
         )
@@ -196,7 +198,7 @@ class InviteClient:
                 if self._exchange is not None and self._exchange.transaction is not None:
                     self._exchange.transaction.abandon()
 
-    def _make_invite(self, target: SipUri, sdp: bytes) -> Request:
+    def _make_invite(self, target: SipUri, sdp: bytes, further: Iterable[tuple[str, str]]) -> Request:
         account = self._account
         headers = Headers()
         account.add_routes(headers)
@@ -207,7 +209,10 @@ class InviteClient:
         headers.add("CSeq", str(CSeq(self._cseq, "INVITE")))
         headers.add("Contact", str(NameAddress("", account.contact_uri())))
         headers.add("Allow", ALLOWED_METHODS)
+        headers.add("Supported", ", ".join(SUPPORTED_OPTIONS))
         headers.add("User-Agent", self._context.config.user_agent)
+        for name, value in further:
+            headers.add(name, value)
         request = Request("INVITE", target, headers)
         put_sdp(request, sdp)
         return request

@@ -13,7 +13,7 @@ from linegram.sip.call_table import CallTable
 from linegram.sip.context import EndpointContext
 from linegram.sip.dialog import Dialog
 from linegram.sip.established_call import EstablishedCall
-from linegram.sip.events import CallEnded, EndCause, InfoReceived, InviteReceived
+from linegram.sip.events import CallEnded, CallHandle, EndCause, InfoReceived, InviteReceived
 from linegram.sip.headers import NameAddress
 from linegram.sip.message import Request, Response
 from linegram.sip.timers import Timer
@@ -130,8 +130,8 @@ class InviteServer:
         self._limit: Timer | None = None
         self.state = ArrivalState.RINGING
 
-    def start(self, now: float) -> None:
-        """Send 100 at once and tell the application."""
+    def start(self, now: float, replaced: CallHandle | None = None) -> None:
+        """Send 100 at once and tell the application; `replaced` is the call whose place this one takes."""
         request = self._transaction.request
         sdp = sdp_of(request)
         self._transaction.user = self
@@ -150,6 +150,7 @@ class InviteServer:
                 sdp,
                 request.call_id,
                 tuple(request.headers.get_all("Diversion")),
+                replaced,
             )
         )
 

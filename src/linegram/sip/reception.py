@@ -8,11 +8,12 @@ from linegram.errors import ProtocolError, RemoteProtocolError, UnexpectedEventE
 from linegram.sip.account import Account
 from linegram.sip.account_table import AccountTable
 from linegram.sip.call_table import CallTable, DialogUser
-from linegram.sip.context import EndpointContext
+from linegram.sip.context import SUPPORTED_OPTIONS, EndpointContext
 from linegram.sip.dialog import dialog_key_of
 from linegram.sip.flow import Flow
 from linegram.sip.invite_server import InviteServer
 from linegram.sip.message import Request, Response
+from linegram.sip.replaces import find_replaced
 from linegram.sip.transaction import ServerTransaction
 
 _log = structlog.get_logger()
@@ -71,7 +72,8 @@ class Reception:
         self, transaction: ServerTransaction, user: DialogUser | None, account: Account | None, now: float
     ) -> None:
         request = transaction.request
-        unsupported = request.headers.get_all("Require")
+        required = request.headers.get_all("Require")
+        unsupported = [option for option in required if option.lower() not in SUPPORTED_OPTIONS]
         if unsupported:
             response = self._context.make_response(request, 420)
             response.headers.add("Unsupported", ", ".join(unsupported))
@@ -81,7 +83,8 @@ class Reception:
         elif request.to.tag is not None or request.method in {"BYE", "INFO"}:
             self._respond(transaction, 481, now)
         elif request.method == "INVITE" and account is not None:
-            InviteServer(self._context, self._calls, account, transaction).start(now)
+            replaced = find_replaced(request, self._calls, account.account_id)
+            InviteServer(self._context, self._calls, account, transaction).start(now, replaced)
         else:
             self._respond(transaction, _status_without_call(request), now)
 

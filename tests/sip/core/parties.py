@@ -37,16 +37,18 @@ class Pair:
         self.bob = EndpointNode(self.network, BOB, seed=seed + 1000)
         self.alice.put(quiet_account("alice", BOB), BOB)
         self.bob.put(quiet_account("bob", ALICE), ALICE)
+        self._invited = 0
 
     def invite(self, sdp: bytes = OFFER) -> CallHandle:
         """Alice calls."""
         handle = self.alice.endpoint.invite(ACCOUNT, "bob", sdp=sdp, now=self.network.now)
         self.alice.drain()
+        self._invited += 1
         return handle
 
     def arrived(self) -> CallHandle:
         """Wait until Bob's phone knows of it."""
-        self.network.run_until(lambda: self.bob.has(InviteReceived))
+        self.network.run_until(lambda: len(self.bob.of(InviteReceived)) == self._invited)
         return self.bob.of(InviteReceived)[-1].handle
 
     def talk(self) -> tuple[CallHandle, CallHandle]:
