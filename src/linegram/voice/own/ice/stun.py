@@ -1,4 +1,4 @@
-"""STUN messages to and from bytes (RFC 8489), with the attributes of ICE (RFC 8445 section 16.1)."""
+"""STUN messages to and from bytes (RFC 8489), with the attributes of ICE (RFC 8445) and TURN (RFC 8656)."""
 
 import hmac
 import struct
@@ -33,6 +33,15 @@ class Attribute(IntEnum):
 
     USERNAME = 0x0006
     MESSAGE_INTEGRITY = 0x0008
+    ERROR_CODE = 0x0009
+    CHANNEL_NUMBER = 0x000C
+    LIFETIME = 0x000D
+    XOR_PEER_ADDRESS = 0x0012
+    DATA = 0x0013
+    REALM = 0x0014
+    NONCE = 0x0015
+    XOR_RELAYED_ADDRESS = 0x0016
+    REQUESTED_TRANSPORT = 0x0019
     XOR_MAPPED_ADDRESS = 0x0020
     PRIORITY = 0x0024
     USE_CANDIDATE = 0x0025
@@ -60,8 +69,8 @@ class StunMessage(NamedTuple):
         """Return the first attribute of a kind, None without one."""
         return next((content for one, content in self.attributes if one == kind), None)
 
-    def is_genuine(self, password: str) -> bool:
-        """Say whether the message was signed with a password (section 9.1.3)."""
+    def is_genuine(self, password: str | bytes) -> bool:
+        """Say whether the message was signed with a password (section 9.1.3) or a key made of one (9.2.2)."""
         found = self.find(Attribute.MESSAGE_INTEGRITY)
         return (
             bool(self.signed)
@@ -69,11 +78,12 @@ class StunMessage(NamedTuple):
             and hmac.compare_digest(found, _sign(self.signed, password))
         )
 
-    def serialise(self, password: str) -> bytes:
-        """Write the message, signed with a password and with a fingerprint at its end."""
+    def serialise(self, password: str | bytes | None) -> bytes:
+        """Write the message, signed with a password or key unless there is none, and with a fingerprint."""
         body = b"".join(_written(kind, content) for kind, content in self.attributes)
-        to_sign = self._head(len(body) + 4 + _INTEGRITY_BYTES) + body
-        body += _written(Attribute.MESSAGE_INTEGRITY, _sign(to_sign, password))
+        if password is not None:
+            to_sign = self._head(len(body) + 4 + _INTEGRITY_BYTES) + body
+            body += _written(Attribute.MESSAGE_INTEGRITY, _sign(to_sign, password))
         checked = self._head(len(body) + 8) + body
         return checked + _written(Attribute.FINGERPRINT, struct.pack("!I", _fingerprint(checked)))
 
@@ -130,6 +140,16 @@ def read_xor_address(content: bytes, transaction: bytes) -> Address:
     return Address(str(ip), port ^ COOKIE >> 16)
 
 
+def read_error_code(content: bytes) -> int:
+    """Read the number of an error answer (section 14.8).
+
+    Raises RemoteProtocolError for anything but 300 to 699.
+    """
+    if len(content) < 4 or not 3 <= content[2] & 7 <= 6 or content[3] > 99:
+        raise RemoteProtocolError("STUN error that is no number")
+    return (content[2] & 7) * 100 + content[3]
+
+
 def _attributes(datagram: bytes) -> Iterator[tuple[int, int, bytes]]:
     at = _HEAD.size
     while at < len(datagram):
@@ -145,8 +165,9 @@ def _written(kind: int, content: bytes) -> bytes:
     return _ATTRIBUTE.pack(kind, len(content)) + content + bytes(-len(content) % 4)
 
 
-def _sign(text: bytes, password: str) -> bytes:
-    return hmac.digest(password.encode(), text, "sha1")
+def _sign(text: bytes, password: str | bytes) -> bytes:
+    key = password.encode() if isinstance(password, str) else password
+    return hmac.digest(key, text, "sha1")
 
 
 def _fingerprint(text: bytes) -> int:
