@@ -40,15 +40,33 @@ def test_starting_again_while_it_runs_changes_nothing() -> None:
     assert clock.next_due == TICK_S
 
 
-def test_lateness_is_summed_up_once() -> None:
+def test_lateness_is_that_of_the_last_ten_seconds() -> None:
     clock = TickClock()
     clock.start(0.0)
-    clock.ticks_due(0.021)
-    clock.ticks_due(0.042)
+    for tick in range(1, 501):
+        clock.ticks_due(tick * 0.02 + (0.010 if tick % 50 == 0 else 0.001))
+    assert [round(value) for value in clock.lateness(10.02)] == [1, 10, 10]
+    clock.ticks_due(20.0)
+    assert round(clock.lateness(20.0).max_ms) == 9980
+    assert clock.lateness(30.1) == (0.0, 0.0, 0.0)
+
+
+def test_every_tick_that_is_caught_up_counts_as_late_as_it_is() -> None:
+    clock = TickClock()
+    clock.start(0.0)
+    clock.ticks_due(0.125)
+    assert [round(value) for value in clock.lateness(0.125)] == [0, 5, 105]
+    for stall in range(2, 6):
+        clock.ticks_due(stall * 0.12 + 0.005)
+    assert round(clock.lateness(1.0).p99_ms) == 105
+
+
+def test_a_clock_that_stops_forgets_its_lateness() -> None:
+    clock = TickClock()
+    clock.start(0.0)
     clock.ticks_due(0.070)
-    late = clock.take_lateness()
-    assert [round(value) for value in late] == [2, 10, 10]
-    assert clock.take_lateness() == (0.0, 0.0, 0.0)
+    clock.stop()
+    assert clock.lateness(0.071) == (0.0, 0.0, 0.0)
 
 
 @given(st.lists(st.floats(0.0, 0.3), max_size=200))

@@ -23,8 +23,13 @@ class CallAudio(Protocol):
     def close_pbx_leg(self, leg_id: LegId) -> None:
         """Free a leg's ports while its call goes on."""
 
-    async def open_voice_leg(self, call_id: CallId, leg_id: LegId, parameters: VoiceParameters) -> None:
-        """Start joining the Telegram call. Raises UnavailableError with a sentence: no capacity."""
+    async def open_voice_leg(
+        self, call_id: CallId, leg_id: LegId, parameters: VoiceParameters, engine: str = ""
+    ) -> None:
+        """Start joining the Telegram call with this voice engine; empty means the usual one.
+
+        Raises UnavailableError with a sentence: no capacity, or no such engine.
+        """
 
     def signal_voice(self, leg_id: LegId, payload: bytes) -> None:
         """Hand signalling bytes from Telegram to the voice leg."""

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from linegram.agent.admission import AdmissionSettings
 from linegram.agent.host_process import HostProcess
 from linegram.errors import UnavailableError
 from linegram.media.control import HostEvent, HostSettings
@@ -19,20 +20,28 @@ _LONGEST_BACK_OFF_S: Final = 30.0
 
 
 class FleetSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How many hosts there may be."""
+    """How many hosts with one voice engine there may be, and who gets the next call.
+
+    `is_spread`: the emptiest host, so that all cores work; else one host after the other is filled.
+    """
 
     calls_per_host: int = 8
     most_hosts: int = 8
     spare_hosts: int = 1
+    is_spread: bool = False
+    admission: AdmissionSettings = AdmissionSettings()
     host: HostSettings = HostSettings()
 
 
-def choose_host(hosts: Sequence[HostProcess], calls_per_host: int) -> HostProcess | None:
-    """Pick the host for the next call: one that is not setting up a voice leg, and among those the fullest.
+def choose_host(hosts: Sequence[HostProcess], settings: FleetSettings) -> HostProcess | None:
+    """Pick the host for the next call among those that have room and are neither late nor too busy.
 
-    A set-up waits for the one before it in the same process.
+    Where calls are spread it is the one with the fewest. Else one that is not setting up a voice leg, and
+    among those the fullest: a set-up waits for the one before it in the same process.
     """
-    with_room = [host for host in hosts if not host.is_retiring and len(host.calls) < calls_per_host]
+    with_room = [host for host in hosts if host.takes_calls and len(host.calls) < settings.calls_per_host]
+    if settings.is_spread:
+        return min(with_room, key=lambda host: len(host.calls), default=None)
     return min(with_room, key=lambda host: (len(host.setting_up), -len(host.calls)), default=None)
 
 
@@ -83,19 +92,28 @@ class HostFleet:
 
         Raises UnavailableError with a sentence when all hosts are full, or none can be started.
         """
-        while (host := choose_host(self.hosts, self._settings.calls_per_host)) is None:
+        while (host := choose_host(self.hosts, self._settings)) is None:
             if not self._starting and self._retry is not None:
                 raise UnavailableError(self._last_failure)
             if not self._starting and not self._start_host():
-                raise UnavailableError(
-                    f"All {self._settings.most_hosts} media hosts are full "
-                    f"({self._settings.calls_per_host} calls each): try again when a call has ended."
-                )
+                raise UnavailableError(self._refusal())
             failed_before = self._failed_starts
             await asyncio.wait(self._starting, return_when=asyncio.FIRST_COMPLETED)
             if self._failed_starts > failed_before:
                 raise UnavailableError(self._last_failure)
         return host
+
+    def _refusal(self) -> str:
+        settings = self._settings
+        if all(len(host.calls) >= settings.calls_per_host for host in self.hosts):
+            return (
+                f"All {settings.most_hosts} media hosts are full "
+                f"({settings.calls_per_host} calls each): try again when a call has ended."
+            )
+        return (
+            "The media hosts have no time for another call: this machine is too busy. "
+            "Calls that run go on; try again when one has ended."
+        )
 
     def balance(self) -> None:
         """Start hosts when spares are missing, retire some when too many are empty.
@@ -119,7 +137,9 @@ class HostFleet:
         return True
 
     async def _bring_up(self) -> None:
-        host = HostProcess(self._settings.host, self._on_event, self._ended)
+        host = HostProcess(
+            self._settings.host, self._on_event, self._ended, admission=self._settings.admission
+        )
         try:
             await host.start()
         except (UnavailableError, OSError) as error:

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from linegram.agent.admission import Admission, AdmissionSettings
 from linegram.errors import LinegramError, RemoteProtocolError, UnavailableError
 from linegram.media.control import (
     HostBeat,
@@ -28,6 +29,7 @@ _START_LIMIT_S: Final = 30.0
 _LEAVE_LIMIT_S: Final = 3.0
 _LOOK_S: Final = 1.0
 _MOST_MISSED_BEATS: Final = 5
+_OVERDUE_BEATS: Final = 2
 
 
 class HostProcess:
@@ -38,12 +40,15 @@ class HostProcess:
         settings: HostSettings,
         on_event: Callable[["HostProcess", HostEvent], None],
         on_end: Callable[["HostProcess"], None],
+        *,
+        admission: AdmissionSettings | None = None,
     ) -> None:
         self.calls: set[CallId] = set()
         self.setting_up: set[LegId] = set()
         self.is_retiring = False
         self.last_beat: HostBeat | None = None
         self._settings = settings
+        self._admission = Admission(admission or AdmissionSettings())
         self._on_event = on_event
         self._on_end = on_end
         self._unpacker: Unpacker[HostEvent] = Unpacker(HostEvent)
@@ -52,6 +57,16 @@ class HostProcess:
         self._writer: asyncio.StreamWriter | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def engine(self) -> str:
+        """The voice engine that runs in it."""
+        return self._settings.engine
+
+    @property
+    def takes_calls(self) -> bool:
+        """Its ticks are in time, it is not too busy, its heartbeat comes, and it is there to stay."""
+        return not self.is_retiring and self._admission.is_open and self._missed_beats <= _OVERDUE_BEATS
 
     @property
     def pid(self) -> int:
@@ -123,13 +138,26 @@ class HostProcess:
         self._missed_beats = 0
         match event:
             case HostBeat():
-                self.last_beat = event
+                self._note_beat(event)
             case HostReady():
                 self._finish_start(None)
             case HostUnfit(sentence):
                 self._finish_start(UnavailableError(sentence))
             case _:
                 self._on_event(self, event)
+
+    def _note_beat(self, beat: HostBeat) -> None:
+        self.last_beat = beat
+        was_open = self._admission.is_open
+        self._admission.note(beat.late_ms_p99, beat.cpu_percent, asyncio.get_running_loop().time())
+        if self._admission.is_open != was_open:
+            log.warning(
+                "media_host_takes_calls_again" if self._admission.is_open else "media_host_takes_no_calls",
+                pid=self.pid,
+                calls=beat.calls,
+                late_ms_p99=round(beat.late_ms_p99, 1),
+                cpu_percent=round(beat.cpu_percent, 1),
+            )
 
     async def _watch(self) -> None:
         """Kill the host when it is stuck.

@@ -1,7 +1,10 @@
-"""The worker's media hosts: which call is where, spare processes, replacement of the dead.
+"""The worker's media hosts: which call is where, what it was told, what of it is lost with a dead host.
 
 What the agent asks goes to the host of the call; what happens there goes to
 the sink, in the event loop's thread. Audio never comes here.
+
+A host runs one voice engine. A call whose voice needs the other engine moves
+to a host of that: its PBX legs are opened there anew on the same ports.
 """
 
 import asyncio
@@ -12,8 +15,10 @@ from typing import Final, TypeAlias
 import msgspec
 import structlog
 
+from linegram.agent.host_answers import HostAnswers
 from linegram.agent.host_fleet import FleetSettings, HostFleet
 from linegram.agent.host_process import HostProcess
+from linegram.agent.placed_call import PlacedCall
 from linegram.agent.rtp_ports import REST_S, RtpPorts
 from linegram.errors import UnavailableError
 from linegram.link.commands import (
@@ -46,7 +51,6 @@ from linegram.units import CallId, LegId
 log = structlog.get_logger()
 
 _PORT_TRIES: Final = 50
-_ANSWER_LIMIT_S: Final = 5.0
 _REMEMBERED_CALLS: Final = 4096
 
 
@@ -65,7 +69,8 @@ class HostPoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How many hosts there may be, and where RTP is received.
 
     `announced_ip` goes into SDP where the bound address is not the one that the PBX sees; empty means the
-    bound one, be it the wildcard: who asked knows the way to his PBX.
+    bound one, be it the wildcard: who asked knows the way to his PBX. `fleet` are the hosts of the usual
+    voice engine; `other_fleets` those of other engines, started when a call first asks for one.
     """
 
     bind_ip: str = "0.0.0.0"
@@ -74,6 +79,7 @@ class HostPoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     last_rtp_port: int = 32767
     port_rest_s: float = REST_S
     fleet: FleetSettings = FleetSettings()
+    other_fleets: tuple[FleetSettings, ...] = ()
 
 
 class HostPool:
@@ -90,11 +96,16 @@ class HostPool:
         self._sink = sink
         self._clock = clock
         self._ports = RtpPorts(settings.first_rtp_port, settings.last_rtp_port, settings.port_rest_s)
-        self._fleet = HostFleet(settings.fleet, self._take, self._died)
-        self._host_of_call: dict[CallId, HostProcess] = {}
+        self._fleets = {
+            fleet.host.engine: HostFleet(fleet, self._take, self._died)
+            for fleet in (settings.fleet, *settings.other_fleets)
+        }
+        self._usual_engine = settings.fleet.host.engine
+        self._calls: dict[CallId, PlacedCall] = {}
         self._call_of_leg: dict[LegId, CallId] = {}
         self._port_of_leg: dict[LegId, int] = {}
-        self._answers: dict[LegId, asyncio.Future[PbxLegOpened | PortRefused | None]] = {}
+        self._opened: HostAnswers[LegId, PbxLegOpened | PortRefused] = HostAnswers()
+        self._freed: HostAnswers[CallId, CallMeasured] = HostAnswers()
         self._unmeasured: dict[CallId, HostProcess] = {}
         self._lost: set[CallId] = set()
         self._ended: dict[CallId, None] = {}
@@ -102,15 +113,15 @@ class HostPool:
     # -- the pool itself
 
     async def start(self) -> None:
-        """Start the spare hosts and wait for them.
+        """Start the spare hosts of the usual engine and wait for them.
 
         Raises UnavailableError with a sentence when none can work on this machine.
         """
-        await self._fleet.start()
+        await self._fleets[self._usual_engine].start()
 
     async def close(self) -> None:
         """End all hosts, calls included."""
-        await self._fleet.close()
+        await asyncio.gather(*(fleet.close() for fleet in self._fleets.values()))
 
     @property
     def capacity(self) -> int:
@@ -120,22 +131,22 @@ class HostPool:
     @property
     def call_count(self) -> int:
         """How many calls are carried now."""
-        return len(self._host_of_call)
+        return len(self._calls)
 
     @property
     def beats(self) -> dict[int, HostBeat]:
         """The last heartbeat of every host, by process id."""
-        return {host.pid: host.last_beat for host in self._fleet.hosts if host.last_beat is not None}
+        return {host.pid: host.last_beat for host in self._hosts() if host.last_beat is not None}
 
     @property
     def host_pids(self) -> tuple[int, ...]:
         """The process ids of the hosts that can take or carry calls."""
-        return tuple(host.pid for host in self._fleet.hosts)
+        return tuple(host.pid for host in self._hosts())
 
     def host_pid_of(self, call_id: CallId) -> int | None:
         """The process id of a call's host."""
-        host = self._host_of_call.get(call_id)
-        return host.pid if host is not None else None
+        call = self._calls.get(call_id)
+        return call.host.pid if call is not None else None
 
     # -- PBX legs
 
@@ -146,22 +157,11 @@ class HostPool:
         """
         if leg_id in self._port_of_leg:
             return self._local_media(leg_id)
-        host = await self._host_for(call_id)
-        self._call_of_leg[leg_id] = call_id
-        for _ in range(_PORT_TRIES):
-            port = self._ports.take(self._clock())
-            try:
-                answer = await self._ask(host, OpenPbxLeg(call_id, leg_id, self._settings.bind_ip, port))
-                if isinstance(answer, PbxLegOpened):
-                    self._port_of_leg[leg_id] = port
-                    return self._local_media(leg_id)
-            finally:
-                if leg_id not in self._port_of_leg:
-                    self._ports.give_back(port, self._clock())
-            if answer is None:
-                raise UnavailableError("The call ended, or its media host died, while RTP ports were opened.")
-            log.info("rtp_port_refused", port=port, reason=answer.text)
-        raise UnavailableError(f"None of {_PORT_TRIES} pairs of RTP ports could be bound.")
+        call = await self._placed(call_id)
+        async with call.lock:
+            self._refuse_unless_carried(call)
+            self._call_of_leg[leg_id] = call_id
+            return await self._open_ports(call, leg_id)
 
     def connect_pbx_leg(self, leg_id: LegId, remote: RemoteMedia) -> None:
         """Exchange RTP as offer and answer agreed; again after every new agreement."""
@@ -178,17 +178,25 @@ class HostPool:
 
     # -- voice legs
 
-    async def open_voice_leg(self, call_id: CallId, leg_id: LegId, parameters: VoiceParameters) -> None:
+    async def open_voice_leg(
+        self, call_id: CallId, leg_id: LegId, parameters: VoiceParameters, engine: str = ""
+    ) -> None:
         """Start joining the Telegram call; VoiceConnected or VoiceEnded tells the outcome.
 
-        Raises UnavailableError with a sentence when there is no capacity.
+        `engine` names the voice engine, empty means the usual one. A call that is carried by a host of
+        another engine moves.
+        Raises UnavailableError with a sentence when there is no capacity, or no such engine.
         """
         if leg_id in self._call_of_leg:
             return
-        host = await self._host_for(call_id)
+        engine = engine or self._usual_engine
+        call = await self._placed(call_id, engine)
+        if call.host.engine != engine:
+            async with call.lock:
+                await self._move(call, engine)
         self._call_of_leg[leg_id] = call_id
-        host.setting_up.add(leg_id)
-        host.send(OpenVoice(call_id, leg_id, parameters))
+        call.host.setting_up.add(leg_id)
+        call.send(OpenVoice(call_id, leg_id, parameters, engine))
 
     def signal_voice(self, leg_id: LegId, payload: bytes) -> None:
         """Hand signalling bytes from Telegram to the voice leg."""
@@ -212,50 +220,115 @@ class HostPool:
     def end_call(self, call_id: CallId) -> None:
         """Free all that is held for a call; CallMeasured follows, once. The call cannot be opened again."""
         self._note_ended(call_id)
-        host = self._host_of_call.get(call_id)
-        if host is not None:
+        call = self._calls.get(call_id)
+        if call is not None:
             self._forget_legs_of(call_id)
-            del self._host_of_call[call_id]
-            self._unmeasured[call_id] = host
-            host.calls.discard(call_id)
-            host.send(EndCall(call_id))
-            self._fleet.balance()
+            del self._calls[call_id]
+            call.host.calls.discard(call_id)
+            call.host.send(EndCall(call_id))
+            if call.left is not None:
+                self._tell(CallMeasured(call_id=call_id))
+            else:
+                self._unmeasured[call_id] = call.host
+            self._balance()
         elif call_id in self._lost:
             self._lost.discard(call_id)
             self._tell(CallMeasured(call_id=call_id))
 
     # -- inside
 
-    async def _host_for(self, call_id: CallId) -> HostProcess:
-        host = self._host_of_call.get(call_id)
-        if host is not None:
-            return host
-        host = await self._fleet.host_with_room()
+    def _hosts(self) -> list[HostProcess]:
+        return [host for fleet in self._fleets.values() for host in fleet.hosts]
+
+    def _balance(self) -> None:
+        for fleet in self._fleets.values():
+            fleet.balance()
+
+    async def _placed(self, call_id: CallId, engine: str = "") -> PlacedCall:
+        """Give a call its host, once: of this engine if the call is new."""
+        call = self._calls.get(call_id)
+        if call is not None:
+            return call
+        host = await self._host_with_room(engine or self._usual_engine)
         if call_id in self._ended:
             raise UnavailableError("The call has ended.")
-        host = self._host_of_call.setdefault(call_id, host)
+        call = self._calls.setdefault(call_id, PlacedCall(call_id, host))
         self._lost.discard(call_id)
-        host.calls.add(call_id)
-        self._fleet.balance()
-        return host
+        call.host.calls.add(call_id)
+        self._balance()
+        return call
+
+    async def _host_with_room(self, engine: str) -> HostProcess:
+        fleet = self._fleets.get(engine)
+        if fleet is None:
+            raise UnavailableError(f'This worker has no media hosts with the voice engine "{engine}".')
+        return await fleet.host_with_room()
+
+    def _refuse_unless_carried(self, call: PlacedCall) -> None:
+        if self._calls.get(call.call_id) is not call:
+            raise UnavailableError("The call ended, or its media host died.")
+
+    async def _open_ports(self, call: PlacedCall, leg_id: LegId) -> LocalMedia:
+        for _ in range(_PORT_TRIES):
+            port = self._ports.take(self._clock())
+            command = OpenPbxLeg(call.call_id, leg_id, self._settings.bind_ip, port)
+            try:
+                answer = await self._open(call.host, command)
+                if isinstance(answer, PbxLegOpened):
+                    self._port_of_leg[leg_id] = port
+                    call.note_open(command)
+                    return self._local_media(leg_id)
+            finally:
+                if leg_id not in self._port_of_leg:
+                    self._ports.give_back(port, self._clock())
+            if answer is None:
+                raise UnavailableError("The call ended, or its media host died, while RTP ports were opened.")
+            log.info("rtp_port_refused", port=port, reason=answer.text)
+        raise UnavailableError(f"None of {_PORT_TRIES} pairs of RTP ports could be bound.")
+
+    async def _open(self, host: HostProcess, command: OpenPbxLeg) -> PbxLegOpened | PortRefused | None:
+        """Send the command and wait for its answer; None when the host is gone or silent."""
+        answer = self._opened.expect(command.leg_id)
+        host.send(command)
+        return await self._opened.wait(command.leg_id, answer)
+
+    async def _move(self, call: PlacedCall, engine: str) -> None:
+        """Let a host of this engine carry on with a call, on the same RTP ports; its figures start anew.
+
+        Raises UnavailableError with a sentence when no host has room, the ports do not follow, or the
+        call ends meanwhile.
+        """
+        if call.host.engine == engine:
+            return
+        host = await self._host_with_room(engine)
+        self._refuse_unless_carried(call)
+        call.left, call.host = call.host, host
+        host.calls.add(call.call_id)
+        log.info("call_moves", call_id=call.call_id, engine=engine, from_pid=call.left.pid, to_pid=host.pid)
+        await self._leave(call.left, call)
+        for command in call.openings:
+            self._refuse_unless_carried(call)
+            if not isinstance(await self._open(host, command), PbxLegOpened):
+                raise UnavailableError("The RTP ports of a call could not follow it to another media host.")
+        self._refuse_unless_carried(call)
+        call.left = None
+        for repeated in call.to_repeat():
+            host.send(repeated)
+
+    async def _leave(self, host: HostProcess, call: PlacedCall) -> None:
+        """Take a call out of a host, and wait until it has let the ports go."""
+        answer = self._freed.expect(call.call_id)
+        host.calls.discard(call.call_id)
+        host.send(EndCall(call.call_id))
+        if host in self._hosts():
+            await self._freed.wait(call.call_id, answer)
+        self._balance()
 
     def _note_ended(self, call_id: CallId) -> None:
         """Remember the call for as long as something about it may still be on its way."""
         self._ended[call_id] = None
         if len(self._ended) > _REMEMBERED_CALLS:
             del self._ended[next(iter(self._ended))]
-
-    async def _ask(self, host: HostProcess, command: OpenPbxLeg) -> PbxLegOpened | PortRefused | None:
-        """Send the command and wait for its answer; None when the host is gone or silent."""
-        answer: asyncio.Future[PbxLegOpened | PortRefused | None] = asyncio.get_running_loop().create_future()
-        self._answers[command.leg_id] = answer
-        host.send(command)
-        try:
-            return await asyncio.wait_for(answer, _ANSWER_LIMIT_S)
-        except TimeoutError:
-            return None
-        finally:
-            self._answers.pop(command.leg_id, None)
 
     def _local_media(self, leg_id: LegId) -> LocalMedia:
         return LocalMedia(self._settings.announced_ip or self._settings.bind_ip, self._port_of_leg[leg_id])
@@ -266,28 +339,37 @@ class HostPool:
             self._send_for_call(call_id, command)
 
     def _send_for_call(self, call_id: CallId, command: HostCommand) -> None:
-        host = self._host_of_call.get(call_id)
-        if host is not None:
-            host.send(command)
+        call = self._calls.get(call_id)
+        if call is not None:
+            call.send(command)
 
     def _take(self, host: HostProcess, event: HostEvent) -> None:
         match event:
             case PbxLegOpened(leg_id) | PortRefused(leg_id):
-                self._answer(leg_id, event)
-            case CallMeasured(call_id=call_id):
-                self._unmeasured.pop(call_id, None)
-                self._tell(event)
+                self._opened.give(leg_id, event)
+            case CallMeasured():
+                self._measured(host, event)
             case VoiceConnected(leg_id) | VoiceEnded(leg_id):
                 host.setting_up.discard(leg_id)
-                self._tell_of_leg(leg_id, event)
+                self._tell_of_leg(host, leg_id, event)
                 if isinstance(event, VoiceEnded):
                     self._forget_leg(leg_id)
             case VoiceSignalled(leg_id) | DigitReceived(leg_id) | MediaSilent(leg_id):
-                self._tell_of_leg(leg_id, event)
+                self._tell_of_leg(host, leg_id, event)
 
-    def _tell_of_leg(self, leg_id: LegId, event: PoolEvent) -> None:
-        """Pass on what is still of interest: after its end nothing comes from a leg."""
-        if leg_id in self._call_of_leg:
+    def _measured(self, host: HostProcess, event: CallMeasured) -> None:
+        """Pass a call's figures on at its end; from a host that it has left they only say that it has."""
+        if self._unmeasured.get(event.call_id) is host:
+            del self._unmeasured[event.call_id]
+            self._tell(event)
+        else:
+            self._freed.give(event.call_id, event)
+
+    def _tell_of_leg(self, host: HostProcess, leg_id: LegId, event: PoolEvent) -> None:
+        """Pass on what is still of interest: after its end nothing comes from a leg, nor from a host left."""
+        call_id = self._call_of_leg.get(leg_id)
+        call = self._calls.get(call_id) if call_id is not None else None
+        if call is not None and call.host is host:
             self._tell(event)
 
     def _tell(self, event: PoolEvent) -> None:
@@ -298,9 +380,9 @@ class HostPool:
 
     def _died(self, host: HostProcess) -> None:
         """Forget a dead host's calls; each is still ended by the agent, which then gets its empty figures."""
-        call_ids = tuple(call_id for call_id, one in self._host_of_call.items() if one is host)
+        call_ids = tuple(call_id for call_id, call in self._calls.items() if call.host is host)
         for call_id in call_ids:
-            del self._host_of_call[call_id]
+            del self._calls[call_id]
             self._forget_legs_of(call_id)
         self._lost.update(call_ids)
         if call_ids:
@@ -308,6 +390,9 @@ class HostPool:
         for call_id in [call_id for call_id, one in self._unmeasured.items() if one is host]:
             del self._unmeasured[call_id]
             self._tell(CallMeasured(call_id=call_id))
+        for call in self._calls.values():
+            if call.left is host:
+                self._freed.give(call.call_id, None)
 
     def _forget_legs_of(self, call_id: CallId) -> None:
         for leg_id in [leg_id for leg_id, one in self._call_of_leg.items() if one == call_id]:
@@ -315,15 +400,11 @@ class HostPool:
 
     def _forget_leg(self, leg_id: LegId) -> None:
         call_id = self._call_of_leg.pop(leg_id, None)
-        host = self._host_of_call.get(call_id) if call_id is not None else None
-        if host is not None:
-            host.setting_up.discard(leg_id)
+        call = self._calls.get(call_id) if call_id is not None else None
+        if call is not None:
+            call.host.setting_up.discard(leg_id)
+            call.forget_leg(leg_id)
         port = self._port_of_leg.pop(leg_id, None)
         if port is not None:
             self._ports.give_back(port, self._clock())
-        self._answer(leg_id, None)
-
-    def _answer(self, leg_id: LegId, answer: PbxLegOpened | PortRefused | None) -> None:
-        waiting = self._answers.get(leg_id)
-        if waiting is not None and not waiting.done():
-            waiting.set_result(answer)
+        self._opened.give(leg_id, None)

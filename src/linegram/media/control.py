@@ -160,7 +160,8 @@ class MediaSilent(msgspec.Struct, frozen=True, tag=True):
 class HostBeat(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """The host lives.
 
-    Lateness of its ticks is of the last second; CPU time and memory are of its process;
+    Lateness of its ticks and its share of one core are of the last ten seconds, CPU time and memory are
+    of its process;
     `playout_target_ms` is the longest delay that a jitter buffer now thinks its network needs.
     """
 
@@ -169,6 +170,7 @@ class HostBeat(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     late_ms_p50: float
     late_ms_p99: float
     late_ms_max: float
+    cpu_percent: float
     cpu_s: float
     resident_mb: float
 

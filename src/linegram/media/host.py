@@ -26,6 +26,7 @@ from linegram.media.control import (
     HostUnfit,
     LeaveHost,
 )
+from linegram.media.cpu_share import CpuShare
 from linegram.media.exchange import Exchange
 from linegram.media.framing import Unpacker, pack
 from linegram.media.process import (
@@ -35,7 +36,7 @@ from linegram.media.process import (
     resident_mb,
     settle_memory,
 )
-from linegram.media.tick import TickClock
+from linegram.media.tick import LATENESS_WINDOW_S, TickClock
 from linegram.voice.engines import make_engine
 
 log = structlog.get_logger()
@@ -99,6 +100,7 @@ class MediaHost:
         self._control = control
         self._exchange = exchange
         self._clock = TickClock()
+        self._cpu_share = CpuShare(LATENESS_WINDOW_S)
         self._next_beat = time.monotonic()
         self._parent = os.getppid()
 
@@ -144,14 +146,16 @@ class MediaHost:
         self._control.flush()
 
     def _beat(self) -> HostBeat:
-        late = self._clock.take_lateness()
+        now, cpu_s = time.monotonic(), time.process_time()
+        late = self._clock.lateness(now)
         return HostBeat(
             calls=self._exchange.call_count,
-            playout_target_ms=self._exchange.playout_target_ms(time.monotonic()),
+            playout_target_ms=self._exchange.playout_target_ms(now),
             late_ms_p50=late.p50_ms,
             late_ms_p99=late.p99_ms,
             late_ms_max=late.max_ms,
-            cpu_s=time.process_time(),
+            cpu_percent=self._cpu_share.note(now, cpu_s),
+            cpu_s=cpu_s,
             resident_mb=resident_mb(),
         )
 

@@ -1,10 +1,15 @@
 """The 20 ms beat of a media host on an absolute schedule, and how late it was. The clock is passed in."""
 
 import math
+from collections import deque
 from typing import Final, NamedTuple
 
 TICK_S: Final = 0.02
 _MOST_AT_ONCE: Final = 50
+LATENESS_WINDOW_S: Final = 10.0
+"""One stall of 100 ms is not the 99th of 100 ticks of so long a time; a host that is always late is."""
+
+_WINDOW_TICKS: Final = round(LATENESS_WINDOW_S / TICK_S)
 
 
 class Lateness(NamedTuple):
@@ -24,7 +29,7 @@ class TickClock:
 
     def __init__(self) -> None:
         self._due: float | None = None
-        self._late_s: list[float] = []
+        self._late_s: deque[tuple[float, float]] = deque()
 
     @property
     def next_due(self) -> float | None:
@@ -37,24 +42,25 @@ class TickClock:
             self._due = now + TICK_S
 
     def stop(self) -> None:
-        """Stop ticking: nobody is there to hear."""
+        """Stop ticking: nobody is there to hear. What was late is forgotten."""
         self._due = None
+        self._late_s.clear()
 
     def ticks_due(self, now: float) -> int:
-        """Count the ticks to run now, and note how late the first of them is."""
+        """Count the ticks to run now, and note how late each of them is."""
         if self._due is None or now < self._due:
             return 0
         late_s = now - self._due
-        self._late_s.append(late_s)
         count = 1 + math.floor(late_s / TICK_S)
+        self._late_s.extend((now, late_s - number * TICK_S) for number in range(min(count, _WINDOW_TICKS)))
         self._due += count * TICK_S
         return min(count, _MOST_AT_ONCE)
 
-    def take_lateness(self) -> Lateness:
-        """Sum up the ticks since the last time; zeros when there were none."""
-        late = sorted(self._late_s)
-        self._late_s.clear()
-        if not late:
-            return Lateness(0.0, 0.0, 0.0)
+    def lateness(self, now: float) -> Lateness:
+        """Sum up the ticks of the last ten seconds; those that it has not run for so long were in time."""
+        while self._late_s and now - self._late_s[0][0] > LATENESS_WINDOW_S:
+            self._late_s.popleft()
+        late = sorted(late_s for _, late_s in self._late_s)
+        late = [0.0] * (_WINDOW_TICKS - len(late)) + late
         p50, p99 = (late[math.ceil(share * len(late)) - 1] for share in (0.5, 0.99))
         return Lateness(p50 * 1000, p99 * 1000, late[-1] * 1000)

@@ -26,6 +26,7 @@ class AudioDouble:
         self.refusal = ""
         self.legs: dict[LegId, CallId] = {}
         self.agreements: dict[LegId, list[RemoteMedia]] = {}
+        self.engines: dict[LegId, str] = {}
         self.signals: list[tuple[LegId, bytes]] = []
         self.connected: list[CallId] = []
         self.tones: list[tuple[CallId, Tone]] = []
@@ -61,11 +62,13 @@ class AudioDouble:
         call_id: CallId,
         leg_id: LegId,
         parameters: VoiceParameters,  # noqa: ARG002 - nothing is joined
+        engine: str = "",
     ) -> None:
-        """Note the leg; the test lets it connect."""
+        """Note the leg and its engine; the test lets it connect."""
         if leg_id not in self.legs:
             await self._find_room(call_id)
             self.legs[leg_id] = call_id
+            self.engines[leg_id] = engine
 
     def signal_voice(self, leg_id: LegId, payload: bytes) -> None:
         """Note signalling from Telegram."""
