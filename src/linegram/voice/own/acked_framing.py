@@ -13,15 +13,18 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+import structlog
+
 from linegram.errors import LocalProtocolError, RemoteProtocolError
 from linegram.voice.own.inflate import inflate
 
-RESEND_S: Final = 1.5
-"""Longer than a round trip through Telegram, short enough for several tries within a call's set-up."""
+log = structlog.get_logger()
 
-UNHEARD_RESEND_S: Final = 5.0
-"""Until the far end was heard its engine may not run, and find all that was kept for it at once;
-ntgcalls 3.0.5 takes a message that was sent again for a new one, and two offers silence the call."""
+RESEND_S: Final = 1.0
+"""Longer than a round trip through Telegram, short enough for many tries within a call's set-up."""
+
+MOST_UNACKED: Final = 128
+"""A far end that takes and never acknowledges costs no more than so many messages."""
 
 LONGEST_PACKET_BYTES: Final = 16 << 10
 _MESSAGE, _EMPTY, _ACK = 0x7F, 0xFE, 0xFF
@@ -30,6 +33,8 @@ _HEAD: Final = struct.Struct("!IB")
 _LENGTH: Final = struct.Struct("!I")
 _MOST_RECORDS: Final = 1024
 _WINDOW: Final = 64
+_MOST_REMEMBERED: Final = 256
+"""One by one, for a message that waited through an outage is far behind the counters of packets."""
 
 
 class Record(NamedTuple):
@@ -103,25 +108,37 @@ class SeenWindow:
             self._bits |= 1 << -ahead
 
 
+def _text_of(record: Record) -> bytes | None:
+    """Unpack a message; None for one that cannot be, which takes no other with it."""
+    try:
+        return inflate(record.body)
+    except RemoteProtocolError as error:
+        log.info("voice_message_malformed", reason=str(error))
+        return None
+
+
 class _Unacked:
-    """A message that the far end has not acknowledged yet."""
+    """A message that the far end has not acknowledged; `is_due` puts it into the next packet."""
 
     def __init__(self, record: bytes, sent_at: float) -> None:
         self.record = record
         self.sent_at = sent_at
+        self.is_due = True
 
 
 class AckedFraming:
-    """One end of the signalling of a call: messages in and out, plain packets out and in."""
+    """One end of the signalling of a call: messages in and out, plain packets out and in.
+
+    Our packets always begin with an empty record. Whoever sees a message *begin* a packet may forget which
+    earlier ones it has had (ntgcalls 3.0.5 does), and would take one that we send again for a new one.
+    """
 
     def __init__(self) -> None:
         self._counter = 0
         self._unacked: dict[int, _Unacked] = {}
         self._acks: dict[int, None] = {}
-        self._seen = SeenWindow()
-        self._is_heard = False
-        self._heard_at: float | None = None
-        self._packets: deque[bytes] = deque()
+        self._seen_packets = SeenWindow()
+        self._seen_messages: deque[int] = deque(maxlen=_MOST_REMEMBERED)
 
     @property
     def unacked_count(self) -> int:
@@ -129,15 +146,17 @@ class AckedFraming:
         return len(self._unacked)
 
     def send(self, message: bytes, now: float) -> None:
-        """Send a message, and again until it is acknowledged.
+        """Send a message with the next packet, and again until it is acknowledged.
 
         Raises LocalProtocolError when it does not fit in a packet.
         """
-        record = self._next_head(_MESSAGE, _WANTS_ACK) + _LENGTH.pack(len(message)) + message
+        counter = self._next_counter()
+        record = _HEAD.pack(counter | _WANTS_ACK, _MESSAGE) + _LENGTH.pack(len(message)) + message
         if len(record) > LONGEST_PACKET_BYTES - _HEAD.size:
             raise LocalProtocolError(f"signalling message of {len(message)} bytes")
-        self._unacked[self._counter] = _Unacked(record, now)
-        self._packets.append(self._with_acks(record))
+        while len(self._unacked) >= MOST_UNACKED:
+            del self._unacked[next(iter(self._unacked))]
+        self._unacked[counter] = _Unacked(record, now)
 
     def receive(self, plain: bytes) -> list[tuple[int, bytes]]:
         """Take a packet in and return its new messages, each with its place in the far end's order.
@@ -147,37 +166,33 @@ class AckedFraming:
         Raises RemoteProtocolError for a malformed packet, which changes nothing.
         """
         records = parse_records(plain)
-        self._is_heard = True
         first = records[0].sequence & _COUNTER
-        if self._seen.has(first):
+        if self._seen_packets.has(first):
             return []
-        if records[0].kind == _EMPTY:
-            self._seen.add(first)
-        found = [record for record in records if self._is_news(record)]
-        return [(record.sequence & _COUNTER, inflate(record.body)) for record in found]
+        self._seen_packets.add(first)
+        return [
+            (record.sequence & _COUNTER, text)
+            for record in records
+            if self._is_news(record) and (text := _text_of(record)) is not None
+        ]
 
     def handle_timer(self, now: float) -> None:
-        """Send again what was not acknowledged in time, and the acknowledgements that wait."""
-        if self._is_heard and self._heard_at is None:
-            self._heard_at = now
-        due = [kept for kept in self._unacked.values() if self._is_overdue(kept, now)]
+        """Have sent again what was not acknowledged in time."""
+        for kept in self._unacked.values():
+            if now - kept.sent_at >= RESEND_S:
+                kept.is_due, kept.sent_at = True, now
+
+    def next_packet(self) -> bytes | None:
+        """Return the next plain packet to seal and send, or None; acknowledgements ride along."""
+        due = [kept for kept in self._unacked.values() if kept.is_due]
         if not due and not self._acks:
-            return
-        packet = self._next_head(_EMPTY)
+            return None
+        packet = _HEAD.pack(self._next_counter(), _EMPTY)
         for kept in due:
             if len(packet) + len(kept.record) <= LONGEST_PACKET_BYTES:
                 packet += kept.record
-                kept.sent_at = now
-        self._packets.append(self._with_acks(packet))
-
-    def next_packet(self) -> bytes | None:
-        """Return the next plain packet to seal and send, or None."""
-        return self._packets.popleft() if self._packets else None
-
-    def _is_overdue(self, kept: _Unacked, now: float) -> bool:
-        if self._heard_at is None:
-            return now - kept.sent_at >= UNHEARD_RESEND_S
-        return now - max(kept.sent_at, self._heard_at) >= RESEND_S
+                kept.is_due = False
+        return self._with_acks(packet)
 
     def _is_news(self, record: Record) -> bool:
         counter = record.sequence & _COUNTER
@@ -187,9 +202,9 @@ class AckedFraming:
             return False
         if record.sequence & _WANTS_ACK:
             self._acks[record.sequence] = None
-        if self._seen.has(counter):
+        if counter in self._seen_messages:
             return False
-        self._seen.add(counter)
+        self._seen_messages.append(counter)
         return True
 
     def _with_acks(self, packet: bytes) -> bytes:
@@ -199,6 +214,6 @@ class AckedFraming:
             del self._acks[sequence]
         return packet + b"".join(_HEAD.pack(sequence, _ACK) for sequence in acked)
 
-    def _next_head(self, kind: int, flags: int = 0) -> bytes:
+    def _next_counter(self) -> int:
         self._counter += 1
-        return _HEAD.pack(self._counter | flags, kind)
+        return self._counter

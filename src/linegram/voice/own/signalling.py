@@ -50,14 +50,12 @@ class BoxedAckedFraming:
         """Send a message."""
         self._framing.send(message, now)
 
-    def receive(self, packet: bytes, now: float) -> list[tuple[int, bytes]]:
-        """Take a packet in, and acknowledge at once what came.
+    def receive(self, packet: bytes, _now: float) -> list[tuple[int, bytes]]:
+        """Take a packet in; the next one out acknowledges what came.
 
         Raises RemoteProtocolError when it is malformed or not of this call.
         """
-        messages = self._framing.receive(self._box.open(packet))
-        self._framing.handle_timer(now)
-        return messages
+        return self._framing.receive(self._box.open(packet))
 
     def handle_timer(self, now: float) -> None:
         """Send again what is overdue."""
