@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import SystemRandom
 from typing import Final
 
@@ -15,13 +15,16 @@ from linegram.voice.engine import VoiceEngine, VoiceLeg
 from linegram.voice.own.audio import VoiceAudio
 from linegram.voice.own.box import Box
 from linegram.voice.own.dtls import Identity, make_identity
+from linegram.voice.own.gathering import CALLEE_TAG, CALLER_TAG, Gathering
 from linegram.voice.own.ice.agent import Credentials
 from linegram.voice.own.leg import OwnLeg
 from linegram.voice.own.negotiation import Negotiation
 from linegram.voice.own.refused_leg import RefusedLeg
+from linegram.voice.own.relays.servers import Servers, sort_servers
 from linegram.voice.own.secure_path import SecurePath
-from linegram.voice.own.signalling import Signalling, open_framing, version_of
-from linegram.voice.own.sockets import VoiceSockets, local_ips
+from linegram.voice.own.signalling import SCTP_VERSIONS, Signalling, open_framing, version_of
+from linegram.voice.own.ways.machine import MachineAddresses, local_ips
+from linegram.voice.own.ways.ways import Terms, Ways
 
 log = structlog.get_logger()
 
@@ -36,8 +39,14 @@ class OwnEngine:
     name = "own"
     sample_rates_hz: tuple[int, ...] = (8000, 16000, 48000)
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        list_ips: Callable[[], Sequence[str]] = local_ips,
+    ) -> None:
+        """Prepare; `list_ips` says which addresses of this machine to use."""
         self._clock = clock
+        self._machine = MachineAddresses(list_ips)
         self._random = SystemRandom().random
         self._identity: Identity = make_identity()
         self._legs: list[OwnLeg] = []
@@ -52,12 +61,13 @@ class OwnEngine:
         version = version_of(parameters.versions)
         if version is None:
             return RefusedLeg(EndReason.NO_COMMON_VERSION, sample_hz)
-        obstacle = _obstacle(parameters)
+        servers = sort_servers(parameters.servers, may_use_tcp=version in SCTP_VERSIONS)
+        obstacle = _obstacle(parameters, servers)
         if obstacle is not None:
             log.warning("voice_call_refused", cause=obstacle)
             return RefusedLeg(EndReason.VOICE_NOT_CONNECTED, sample_hz)
         self._legs = [leg for leg in self._legs if not leg.is_closed]
-        leg = self._join(parameters, version, sample_hz)
+        leg = self._join(parameters, version, servers, sample_hz)
         self._legs.append(leg)
         return leg
 
@@ -67,17 +77,21 @@ class OwnEngine:
             leg.close()
         self._legs.clear()
 
-    def _join(self, parameters: VoiceParameters, version: str, sample_hz: int) -> OwnLeg:
+    def _join(self, parameters: VoiceParameters, version: str, servers: Servers, sample_hz: int) -> OwnLeg:
         now, is_caller = self._clock(), parameters.is_outgoing
         ssrc = 1 + int(self._random() * 0x7FFF_FFFE)
-        box = Box(parameters.key, is_outgoing=is_caller)
-        framing = open_framing(version, box, self._random, now)
+        framing = open_framing(version, Box(parameters.key, is_outgoing=is_caller), self._random, now)
+        credentials = self._credentials()
+        path = SecurePath(credentials, self._identity, self._random, is_caller=is_caller)
+        our_tag, far_tag = _fixed_tags(parameters)
+        terms = Terms(parameters.is_p2p_allowed, our_tag)
+        ways = Ways(servers, terms, self._machine, random=self._random, now=now)
         return OwnLeg(
             Signalling(framing, Negotiation(is_caller=is_caller, ssrc=ssrc, random=self._random)),
-            SecurePath(self._credentials(), self._identity, self._random, is_caller=is_caller),
+            path,
             VoiceAudio(sample_hz, ssrc, self._random, now),
             sample_hz=sample_hz,
-            sockets=VoiceSockets(local_ips()),
+            gathering=Gathering(ways, path.ice, credentials.ufrag, far_tag=far_tag),
             clock=self._clock,
         )
 
@@ -89,17 +103,29 @@ class OwnEngine:
         return Credentials("".join(characters[:_UFRAG_LENGTH]), "".join(characters[_UFRAG_LENGTH:]))
 
 
-def _obstacle(parameters: VoiceParameters) -> str | None:
+def _obstacle(parameters: VoiceParameters, servers: Servers) -> str | None:
     """Say why we cannot join the call, None if we can."""
-    if not parameters.is_p2p_allowed:
-        return "only relays are allowed, and this engine uses none yet"
+    if not parameters.is_p2p_allowed and not servers.have_relay:
+        return " ".join(["only relays are allowed, and the call has none of use.", *servers.faults])
+    if _custom(parameters).get("network_use_mtproto"):
+        return "the call's media would go through MTProto"
+    return None
+
+
+def _fixed_tags(parameters: VoiceParameters) -> tuple[int, int]:
+    """Give our tag and the far end's at reflectors that stand alone, else zeros: each end draws its own."""
+    if not _custom(parameters).get("network_standalone_reflectors"):
+        return 0, 0
+    return (CALLER_TAG, CALLEE_TAG) if parameters.is_outgoing else (CALLEE_TAG, CALLER_TAG)
+
+
+def _custom(parameters: VoiceParameters) -> dict[str, object]:
+    """Read what Telegram's server asks of this call beyond the usual; nothing from nonsense."""
     try:
         custom = json.loads(parameters.custom_parameters or "{}")
     except (ValueError, RecursionError):
-        return None
-    if isinstance(custom, dict) and custom.get("network_use_mtproto"):
-        return "the call's media would go through MTProto"
-    return None
+        return {}
+    return custom if isinstance(custom, dict) else {}
 
 
 def make() -> VoiceEngine:

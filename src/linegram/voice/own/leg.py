@@ -1,4 +1,4 @@
-"""One call's voice leg: joins signalling, path, sound and sockets, and watches that the far end is there."""
+"""One call's voice leg: joins signalling, path, sound and ways, and watches that the far end is there."""
 
 from collections import deque
 from collections.abc import Callable
@@ -19,10 +19,9 @@ from linegram.voice.engine import (
     VoiceStateChanged,
 )
 from linegram.voice.own.audio import VoiceAudio
+from linegram.voice.own.gathering import Gathering
 from linegram.voice.own.ice.agent import Datagram
-from linegram.voice.own.ice.candidate import Candidate, parse_candidate, priority_of
 from linegram.voice.own.messages import (
-    CandidateLine,
     Candidates,
     InitialSetup,
     MediaState,
@@ -32,7 +31,6 @@ from linegram.voice.own.messages import (
 )
 from linegram.voice.own.secure_path import SecurePath
 from linegram.voice.own.signalling import Signalling
-from linegram.voice.own.sockets import VoiceSockets
 
 log = structlog.get_logger()
 
@@ -54,14 +52,15 @@ class OwnLeg:
         audio: VoiceAudio,
         *,
         sample_hz: int,
-        sockets: VoiceSockets,
+        gathering: Gathering,
         clock: Callable[[], float],
     ) -> None:
         self._signalling = signalling
         self._path = path
         self._audio = audio
         self._frame_samples = samples_per_frame(sample_hz)
-        self._sockets = sockets
+        self._gathering = gathering
+        self._ways = gathering.ways
         self._clock = clock
         self._state = VoiceState.CONNECTING
         self._events: deque[VoiceEvent] = deque()
@@ -97,12 +96,13 @@ class OwnLeg:
             raise LocalProtocolError(f"a frame of {len(frame)} samples of {frame.dtype} is not 20 ms")
         if self._state is not VoiceState.CONNECTED:
             return
-        packet = self._audio.push(frame, self._clock())
+        now = self._clock()
+        packet = self._audio.push(frame, now)
         if packet is not None:
-            self._send(self._path.send_rtp(packet))
+            self._send(self._path.send_rtp(packet), now)
 
     def pull(self) -> PcmFrame:
-        """Return the next 20 ms heard, silence when the leg has ended; reads the sockets first."""
+        """Return the next 20 ms heard, silence when the leg has ended; reads the way in use first."""
         now = self._clock()
         if self._state is VoiceState.CONNECTED and self._path.ice.path is not None:
             self._drain(now, self._path.ice.path.way)
@@ -115,10 +115,11 @@ class OwnLeg:
             return
         self._slow_at = now + _SLOW_S
         self._drain(now)
+        self._ways.handle_timer(now)
         self._signalling.handle_timer(now)
         self._path.handle_timer(now)
         if is_connected and (report := self._audio.rtcp_due(now)) is not None:
-            self._send(self._path.send_rtcp(report))
+            self._send(self._path.send_rtcp(report), now)
         self._advance(now)
         self._watch(now)
 
@@ -127,6 +128,7 @@ class OwnLeg:
         if self._state is VoiceState.CONNECTING and not self._events:
             now = self._clock()
             self._drain(now)
+            self._ways.handle_timer(now)
             self._path.handle_timer(now)
             self._advance(now)
         return self._events.popleft() if self._events else None
@@ -140,15 +142,8 @@ class OwnLeg:
     # -- signalling
 
     def _say_hello(self, now: float) -> None:
-        setup = self._path.setup()
-        self._signalling.send(setup, now)
-        lines = []
-        for number, address in enumerate(self._sockets.addresses()):
-            candidate = Candidate(address, "host", priority_of("host", 0xFFFF - number), str(number + 1))
-            self._path.ice.add_local(number, candidate)
-            lines.append(CandidateLine(candidate.line(setup.ufrag)))
+        self._signalling.send(self._path.setup(), now)
         self._signalling.start(now)
-        self._signalling.send(Candidates(tuple(lines)), now)
         self._advance(now)
 
     def _take(self, message: Message, now: float) -> None:
@@ -156,10 +151,7 @@ class OwnLeg:
             case InitialSetup():
                 self._path.set_remote(message, now)
             case Candidates():
-                for line in message.candidates:
-                    candidate = parse_candidate(line.sdp_string)
-                    if candidate is not None:
-                        self._path.add_remote(candidate)
+                self._gathering.take(message)
             case MediaState():
                 self._take_state(message)
 
@@ -170,9 +162,9 @@ class OwnLeg:
 
     # -- the path
 
-    def _drain(self, now: float, socket: int | None = None) -> None:
-        """Take in all that the sockets hold, or one of them."""
-        for number, source, datagram in self._sockets.received(socket):
+    def _drain(self, now: float, way: int | None = None) -> None:
+        """Take in all that has come, or what has come by one way."""
+        for number, source, datagram in self._ways.received(now, way):
             self._path.receive(number, source, datagram, now)
         while self._path.rtp:
             self._audio.receive(self._path.rtp.popleft(), now)
@@ -180,7 +172,7 @@ class OwnLeg:
             self._audio.receive_rtcp(self._path.rtcp.popleft(), now)
         while self._path.texts:
             self._take_text(self._path.texts.popleft(), now)
-        self._send_waiting()
+        self._send_waiting(now)
 
     def _take_text(self, text: bytes, now: float) -> None:
         try:
@@ -192,6 +184,8 @@ class OwnLeg:
 
     def _advance(self, now: float) -> None:
         """Send what waits, and notice what both ends have agreed on and that the leg is connected."""
+        if (news := self._gathering.news(now)) is not None:
+            self._signalling.send(news, now)
         while (packet := self._signalling.next_packet()) is not None:
             self._events.append(VoiceSignal(packet))
         negotiation = self._signalling.negotiation
@@ -199,18 +193,18 @@ class OwnLeg:
         if self._path.is_up and not self._has_said_state:
             self._has_said_state = True
             self._path.send_text(write_message(MediaState()), now)
-        self._send_waiting()
+        self._send_waiting(now)
         if self._state is VoiceState.CONNECTING and self._path.is_up and negotiation.outgoing is not None:
             self._state = VoiceState.CONNECTED
             self._events.append(VoiceStateChanged(VoiceState.CONNECTED))
 
-    def _send_waiting(self) -> None:
+    def _send_waiting(self, now: float) -> None:
         while (datagram := self._path.next_datagram()) is not None:
-            self._send(datagram)
+            self._send(datagram, now)
 
-    def _send(self, datagram: Datagram | None) -> None:
+    def _send(self, datagram: Datagram | None, now: float) -> None:
         if datagram is not None:
-            self._sockets.send(datagram.way, datagram.target, datagram.payload)
+            self._ways.send(datagram.way, datagram.target, datagram.payload, now)
 
     # -- the end
 
@@ -220,6 +214,8 @@ class OwnLeg:
             self._end("far_end_left")
         elif self._state is VoiceState.CONNECTING and now - self._opened_at > CONNECT_LIMIT_S:
             self._end("not_connected_in_time")
+        elif self._state is VoiceState.CONNECTING and self._ways.is_hopeless:
+            self._end("no_way_at_all")
         elif self._state is VoiceState.CONNECTED and now - self._path.heard_at > GONE_S:
             self._end("far_end_silent")
 
@@ -227,6 +223,8 @@ class OwnLeg:
         was_connected = self._state is VoiceState.CONNECTED
         reason = EndReason.VOICE_LOST if was_connected else EndReason.VOICE_NOT_CONNECTED
         log.info("voice_leg_ended", cause=cause, was_connected=was_connected)
+        if not was_connected and (troubles := self._ways.troubles()):
+            log.warning("voice_servers_failed", servers=troubles)
         self._leave()
         self._events.append(VoiceStateChanged(VoiceState.ENDED, reason))
 
@@ -235,9 +233,9 @@ class OwnLeg:
             return
         now = self._clock()
         if self._state is VoiceState.CONNECTED:
-            self._send(self._path.send_rtcp(self._audio.goodbye(now)))
+            self._send(self._path.send_rtcp(self._audio.goodbye(now)), now)
         self._path.close()
-        self._send_waiting()
+        self._send_waiting(now)
         self._state = VoiceState.ENDED
-        self._sockets.close()
+        self._ways.close(now)
         self._audio.close()

@@ -121,7 +121,7 @@ class IceAgent:
             self._on_answer(way, source, message, now)
 
     def handle_timer(self, now: float) -> None:
-        """Check the paths that are due, those that waited longest and then the best first; leave a dead path."""
+        """Check the paths that are due, in turn, the best first; leave a path that has died."""
         if self._theirs is None:
             return
         self._choose(now)

@@ -14,7 +14,7 @@ from linegram.voice.own.ice.stun import Address
 _TYPE_PREFERENCE: Final = {"host": 126, "prflx": 110, "srflx": 100, "relay": 0}
 _COMPONENT: Final = 1
 _REFLECTOR: Final = re.compile(r"reflector-([1-9][0-9]{0,3})-([1-9][0-9]{0,9})\.reflector")
-_NOBODY: Final = {"4": Address("0.0.0.0", 9), "6": Address("::", 9)}  # noqa: S104
+_NOBODY: Final = {"4": Address("0.0.0.0", 9), "6": Address("::", 9)}
 """The address of one who does not say where he is (RFC 8839 section 5.1)."""
 
 
@@ -75,7 +75,7 @@ def network_of(address: Address) -> str:
 
 
 def parse_candidate(line: str) -> Candidate | None:
-    """Read a candidate; None for one that we cannot reach: a host name, TCP, a link-local address, nonsense."""
+    """Read a candidate; None for one out of reach: a host's name, TCP, a link-local address, nonsense."""
     words = line.removeprefix("a=").removeprefix("candidate:").split()
     if len(words) < 8 or words[2].lower() != "udp" or words[6] != "typ" or words[7] not in _TYPE_PREFERENCE:
         return None
