@@ -30,6 +30,9 @@ CONFIG_VARIABLE: Final = "LINEGRAM_CONFIG"
 ENVIRONMENT_PREFIX: Final = "LINEGRAM_"
 
 
+_VERSIONS: Final = r"^ *\d+\.\d+\.\d+ *(, *\d+\.\d+\.\d+ *)*$"
+
+
 class Section(BaseModel):
     """A table of the configuration file; a name that it does not know is a mistake."""
 
@@ -57,6 +60,13 @@ class TelegramSettings(Section):
     """Number of the data centre that the MTProto server plays."""
     public_key_file: Path | None = None
     """PEM file with the RSA public key of the MTProto server; empty means Telegram's own keys."""
+    call_versions: str = Field(default="13.0.0, 12.0.0, 9.0.0, 8.0.0", pattern=_VERSIONS)
+    """Versions of Telegram's call protocol that we offer, best first; the voice engines speak these four."""
+
+    @property
+    def offered_versions(self) -> tuple[str, ...]:
+        """`call_versions` one by one."""
+        return tuple(version.strip() for version in self.call_versions.split(","))
 
 
 class StorageSettings(Section):
@@ -105,8 +115,8 @@ class RtpSettings(Section):
 class MediaSettings(Section):
     """The processes that move sound."""
 
-    engine: Literal["ntgcalls", "own"] = "ntgcalls"
-    """What joins Telegram's voice calls: the library ntgcalls, or Linegram's own engine (no relays yet)."""
+    engine: Literal["auto", "own", "ntgcalls"] = "ntgcalls"
+    """What joins Telegram's voice calls: `own`, `ntgcalls`, or `auto`: own, and ntgcalls where that fails."""
     calls_per_host: int = Field(default=8, ge=1, le=200)
     """Calls in one media host: a crash of it costs these calls and no others."""
     most_hosts: int = Field(default=8, ge=1, le=64)

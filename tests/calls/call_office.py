@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from linegram.calls.card import Card, CardButton
 from linegram.calls.cards import CardKeeper
+from linegram.calls.engine_choice import AUTO, EngineDesk
 from linegram.calls.ports import CallRecord, PhoneEvent
 from linegram.calls.routes import OfficeRoutes
 from linegram.calls.runner import CallPorts, CallRunner
 from linegram.calls.switchboard import Switchboard, SwitchboardPorts
 from linegram.link.events import Event, RegistrationChanged
+from linegram.link.voice import NTGCALLS, OWN
 from linegram.office.account import SipAccount
 from linegram.sandbox.doubles_cards import ChatDouble
 from linegram.sandbox.doubles_clock import HandClock, settle
@@ -44,6 +46,8 @@ class CallOffice:
         self.phone = PhoneDouble(self._take_phone_event, deliver)
         self.chat = ChatDouble()
         self.journal = MemoryJournal()
+        self.engines = EngineDesk(AUTO)
+        self.engines.worker_has((OWN, NTGCALLS))
         self.keeper = CardKeeper(self.chat, self.chat)
         self.said: list[tuple[TelegramUserId, str]] = []
         self.seen: list[TelegramUserId] = []
@@ -58,6 +62,8 @@ class CallOffice:
                 phone=self.phone,
                 cards=self.keeper,
                 journal=self.journal,
+                engines=self.engines,
+                engine_store=self.journal,
                 new_leg_id=lambda: LegId(f"again-{next(numbers)}"),
                 clock=self.clock,
             )

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from structlog.testing import capture_logs
 
 from linegram.calls.chain import Chain
@@ -56,4 +57,18 @@ async def test_closing_runs_what_was_submitted() -> None:
         chain.submit(lambda number=number: note(number))  # type: ignore[misc]
     await chain.close()
     assert done == list(range(5))
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "notes"]
+
+
+async def test_a_job_that_stands_still_keeps_nobody_from_closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("linegram.calls.chain._CLOSE_WITHIN_S", 0.0)
+    chain = Chain("notes")
+
+    async def stand_still() -> None:
+        await asyncio.Event().wait()
+
+    with capture_logs() as logs:
+        chain.submit(stand_still)
+        await chain.close()
+    assert [entry["event"] for entry in logs] == ["background_jobs_given_up"]
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "notes"]

@@ -1,5 +1,6 @@
 """One suite for both journals: the double in memory and the stored one."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def record(call_id: CallId = CALL) -> CallRecord:
         end_reason=EndReason.COMPLETED,
         codec="opus",
         sip_status=200,
+        engine="ntgcalls",
+        engine_reason="remembered",
     )
 
 
@@ -84,3 +87,22 @@ async def test_a_call_without_legs_is_recorded_all_the_same(journal: CallJournal
     nobodys = msgspec.structs.replace(record(OTHER), account_id=None, answered_at=None)
     await journal.call_closed(nobodys)
     assert await journal.find_call(OTHER) == nobodys
+
+
+async def test_a_forgotten_call_has_no_legs_and_no_record(journal: CallJournal) -> None:
+    await journal.leg_opened(CALL, A, NOTE)
+    await journal.leg_opened(OTHER, C, NOTE)
+    await journal.call_forgotten(CALL)
+    assert [leg.leg_id for leg in await journal.stored_legs()] == [C]
+    assert await journal.find_call(CALL) is None
+
+
+async def test_the_newest_sign_of_life_counts(journal: CallJournal) -> None:
+    assert await journal.last_alive() is None
+    await journal.note_alive()
+    first = await journal.last_alive()
+    await journal.note_alive()
+    second = await journal.last_alive()
+    assert first is not None
+    assert second is not None
+    assert first <= second <= time.time()

@@ -129,3 +129,46 @@ async def test_a_call_that_telegram_could_not_be_told_of_stays_for_the_next_star
     start.phone.discard_stored = discard  # type: ignore[method-assign]
     assert await start.recover() == 1
     assert await start.journal.stored_legs() == []
+
+
+async def test_a_call_that_was_on_when_the_service_was_killed_ended_then_and_not_at_the_next_start() -> None:
+    start = Start()
+    start.journal.alive_at = 150.0
+    await start.left("call", "employee", {"phone_call": {"id": 7}, "call": noted(answered_at=120.0)})
+    await start.recover()
+    record = await start.journal.find_call(CallId("call"))
+    assert record is not None
+    assert record.ended_at == 150.0
+    ((_, card),) = start.announced
+    assert card.duration_s == 30
+
+
+async def test_a_sign_of_life_from_before_the_answer_makes_no_negative_duration() -> None:
+    start = Start()
+    start.journal.alive_at = 50.0
+    await start.left("call", "employee", {"phone_call": {"id": 7}, "call": noted(answered_at=120.0)})
+    await start.recover()
+    ((_, card),) = start.announced
+    assert card.duration_s == 0
+
+
+async def test_a_leg_of_which_nothing_else_is_known_is_ended_and_forgotten() -> None:
+    start = Start()
+    await start.left("call", "employee", {"phone_call": {"id": 7}})
+    await start.left("other", "far", {"account_id": ANNS_LINE, "dialog": {"tag": "x"}, "call": noted()})
+    assert await start.recover() == 2
+    assert start.phone.discarded == [{"id": 7}]
+    assert await start.journal.stored_legs() == []
+    assert await start.journal.find_call(CallId("call")) is None
+    assert [user_id for user_id, _ in start.announced] == [ANN]
+
+
+async def test_the_record_of_a_call_left_behind_says_which_engine_carried_it() -> None:
+    start = Start()
+    engine = {"engine": "ntgcalls", "engine_reason": "remembered"}
+    await start.left("call", "employee", {"phone_call": {"id": 7}, "call": noted()})
+    await start.left("call", "far", {"call": noted(answered_at=120.0) | engine})
+    await start.recover()
+    record = await start.journal.find_call(CallId("call"))
+    assert record is not None
+    assert (record.engine, record.engine_reason) == ("ntgcalls", "remembered")

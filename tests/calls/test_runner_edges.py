@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from linegram.calls.card import CardButton, CardState
-from linegram.calls.ports import CallRecord, StoredLeg
+from linegram.calls.ports import CallRecord, PhoneCallOpened, StoredLeg
 from linegram.link import commands, events
 from linegram.outcomes import EndReason
 from linegram.sandbox.doubles_clock import settle
@@ -247,3 +247,16 @@ async def test_an_outgoing_call_is_cancelled_at_the_pbx_when_the_employee_goes()
     await office.do(lambda: office.phone.finish(office.employee_leg, EndReason.COMPLETED))
     assert_closed_once(office, EndReason.CANCELLED)
     assert len(office.worker.of(commands.EndPbx)) == 1
+
+
+async def test_a_closing_service_that_is_cut_short_leaves_nothing_running_and_keeps_its_notes() -> None:
+    office = CallOffice(deliver=lambda _: None)  # nothing is ever confirmed
+    office.switchboard.take_text(ANN, "4711")
+    office.switchboard.take_phone_event(PhoneCallOpened(office.employee_leg, {"phone_call_id": 7}))
+    closing = asyncio.create_task(office.runner.close(EndReason.SERVICE_STOPPED))
+    await settle()
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "call journal"]
+    assert len(await office.journal.stored_legs()) == 1

@@ -20,6 +20,7 @@ from linegram.config import (
     write_configuration,
 )
 from linegram.errors import RefusedError
+from linegram.telegram.phone_wire import PhoneProtocol
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -80,6 +81,12 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
     assert settings.telegram.public_key_file == tmp_path / "etc" / "rsa.pem"
 
 
+def test_the_offered_call_versions_may_be_written_with_and_without_spaces(tmp_path: Path) -> None:
+    path = write(tmp_path / "some.toml", "[telegram]\ncall_versions = ' 13.0.0,9.0.0 , 8.0.0'")
+    assert load_settings(path).telegram.offered_versions == ("13.0.0", "9.0.0", "8.0.0")
+    assert Settings().telegram.offered_versions == PhoneProtocol().versions
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
@@ -88,7 +95,8 @@ def test_relative_paths_start_at_the_folder_of_the_file(tmp_path: Path) -> None:
         ("[phone]\nx = 1", "phone: there is no such setting"),
         ("[rtp]\nport_min = 1", "rtp.port_min: Input should be greater than or equal to 1024"),
         ("[rtp]\nport_min = 20000\nport_max = 20000", "rtp: Value error, port_max must be greater"),
-        ("[media]\nengine = 'gramophone'", "media.engine: Input should be 'ntgcalls'"),
+        ("[media]\nengine = 'gramophone'", "media.engine: Input should be 'auto'"),
+        ("[telegram]\ncall_versions = '13'", "telegram.call_versions: String should match pattern"),
     ],
 )
 def test_mistakes_are_sentences_that_name_the_file(tmp_path: Path, text: str, complaint: str) -> None:

@@ -6,6 +6,7 @@ import stat
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -15,9 +16,12 @@ from sqlalchemy.exc import StatementError
 
 from linegram.errors import RefusedError, UnavailableError
 from linegram.storage.database import Database
+from linegram.storage.engines import EngineRepository
+from linegram.storage.journal import DatabaseJournal
 from linegram.storage.migrations.upgrade import upgrade
 from linegram.storage.tables import CounterRow, SessionRow, Table
 from linegram.storage.vault import Vault
+from linegram.units import CallId
 
 
 def test_the_migrations_make_exactly_the_tables_that_the_code_uses() -> None:
@@ -30,12 +34,38 @@ def test_the_migrations_make_exactly_the_tables_that_the_code_uses() -> None:
     assert differences == []
 
 
+async def test_a_database_of_the_first_release_keeps_its_calls(url: str, path: Path, vault: Vault) -> None:
+    engine = create_engine(f"sqlite:///{path}")
+    with engine.begin() as connection:
+        upgrade(connection, "0001")
+        connection.execute(
+            text(
+                "INSERT INTO call_records VALUES "
+                "('old', 1, 2001, 1, '4711', 1.0, 2.5, 3.0, 'completed', 'opus', 200)"
+            )
+        )
+    engine.dispose()
+    async with await Database.open(url, vault) as database:
+        record = await DatabaseJournal(database).find_call(CallId("old"))
+        assert record is not None
+        assert (record.number, record.answered_at, record.engine, record.engine_reason) == (
+            "4711",
+            2.5,
+            "",
+            "",
+        )
+        new = msgspec.structs.replace(record, call_id=CallId("new"), engine="own", engine_reason="default")
+        await DatabaseJournal(database).call_closed(new)
+        assert await DatabaseJournal(database).find_call(CallId("new")) == new
+        assert await EngineRepository(database).kept_engines() == {}
+
+
 async def test_an_empty_database_is_upgraded_and_a_second_start_finds_it_so(url: str, vault: Vault) -> None:
     for _ in range(2):
         async with await Database.open(url, vault) as database, database.reading() as session:
             assert (
                 await session.execute(text("SELECT version_num FROM alembic_version"))
-            ).scalars().all() == ["0001"]
+            ).scalars().all() == ["0002"]
             assert (await session.get_one(CounterRow, "account_changes")).value == 0
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from linegram.calls import bridge
 from linegram.calls.bridge import Command, State
 from linegram.calls.card import Card, CardButton, CardState
+from linegram.calls.engine_choice import EngineChoice
 from linegram.outcomes import EndReason
 from linegram.units import AccountId, CallId, LegId, TelegramUserId
 
@@ -112,6 +113,7 @@ class Call:
     codec: str = ""
     sip_status: int = 0
     retry_after_s: int | None = None
+    engine: EngineChoice | None = None
     open_parts: set[Part] = field(default_factory=set)
     _released: set[Part] = field(default_factory=set)
     _has_redialled: bool = False

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
 _log = structlog.get_logger()
+
+_CLOSE_WITHIN_S: Final = 5.0
 
 Job = Callable[[], Coroutine[Any, Any, None]]
 
@@ -28,10 +30,15 @@ class Chain:
         await self._jobs.join()
 
     async def close(self) -> None:
-        """Run what is left, then stop."""
-        await self.drain()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        """Run what is left, then stop; jobs that stand still are given up after a few seconds."""
+        try:
+            async with asyncio.timeout(_CLOSE_WITHIN_S):
+                await self.drain()
+        except TimeoutError:
+            _log.error("background_jobs_given_up", chain=self._name, jobs=self._jobs.qsize() + 1)
+        finally:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         while True:

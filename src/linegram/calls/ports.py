@@ -1,17 +1,18 @@
 """What calls need from Telegram, declared here and implemented above.
 
 `telegram/` implements `TelegramPhone` and `CardPoster`; `bot/` implements
-`CardEditor`; `storage/` implements `CallJournal`. Doubles for tests live in
+`CardEditor`; `storage/` implements `CallJournal` and `EngineStore`. Doubles for tests live in
 `sandbox/`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Any, Protocol
 
 import msgspec
 
 from linegram.calls.card import Card
+from linegram.calls.engine_choice import RememberedEngine
 from linegram.link.commands import Command
 from linegram.link.voice import VoiceParameters
 from linegram.outcomes import EndReason
@@ -134,7 +135,11 @@ class CardEditor(Protocol):
 
 
 class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One finished call, as history keeps it. Times are UTC epoch seconds."""
+    """One finished call, as history keeps it. Times are UTC epoch seconds.
+
+    `engine` is the voice engine of the last Telegram call, `engine_reason` why it was chosen; both are
+    empty if the call never came so far.
+    """
 
     call_id: CallId
     account_id: AccountId | None
@@ -147,6 +152,8 @@ class CallRecord(msgspec.Struct, frozen=True, kw_only=True):
     end_reason: EndReason
     codec: str = ""
     sip_status: int = 0
+    engine: str = ""
+    engine_reason: str = ""
 
 
 class CallJournal(Protocol):
@@ -158,11 +165,20 @@ class CallJournal(Protocol):
     async def call_closed(self, record: CallRecord) -> None:
         """Keep the record and forget the call's legs, in one transaction."""
 
+    async def call_forgotten(self, call_id: CallId) -> None:
+        """Forget the legs of a call of which no record can be made."""
+
     async def find_call(self, call_id: CallId) -> CallRecord | None:
         """Return the record of a finished call."""
 
     async def stored_legs(self) -> "Sequence[StoredLeg]":
         """Return the legs that are still noted as open."""
+
+    async def note_alive(self) -> None:
+        """Remember that the service lives now, with calls."""
+
+    async def last_alive(self) -> float | None:
+        """Return when the service was last noted to live, in UTC epoch seconds."""
 
 
 class StoredLeg(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,6 +187,16 @@ class StoredLeg(msgspec.Struct, frozen=True, kw_only=True):
     call_id: CallId
     leg_id: LegId
     recovery: dict[str, Any]
+
+
+class EngineStore(Protocol):
+    """Remembers over restarts which voice engine an employee needs."""
+
+    async def keep_engine(self, user_id: TelegramUserId, remembered: RememberedEngine) -> None:
+        """Remember the engine that connected; replaces what was remembered before."""
+
+    async def kept_engines(self) -> Mapping[TelegramUserId, RememberedEngine]:
+        """Return what is remembered of everybody, however old."""
 
 
 class IncomingRoute(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,9 +40,15 @@ class Recovery:
         self._settings_of = settings_of
         self._announce = announce
         self._clock = clock
+        self._ended_at = 0.0
 
     async def run(self) -> int:
-        """End every call that is still noted as open; returns how many there were."""
+        """End every call that is still noted as open; returns how many there were.
+
+        They are taken to have ended when the earlier process was last known to live: nobody talked while
+        the service was down.
+        """
+        self._ended_at = await self._journal.last_alive() or self._clock()
         legs = sorted(await self._journal.stored_legs(), key=lambda leg: leg.call_id)
         count = 0
         for call_id, group in groupby(legs, key=lambda leg: leg.call_id):
@@ -59,10 +65,14 @@ class Recovery:
                 self._hang_up(leg.recovery)
             if "phone_call" in leg.recovery:
                 await self._phone.discard_stored(leg.recovery["phone_call"])
-        record = _record(call_id, _newest([leg.recovery["call"] for leg in legs]), self._clock())
+        _log.warning("call_left_behind_ended", call_id=call_id, legs=len(legs))
+        notes = [leg.recovery["call"] for leg in legs if "call" in leg.recovery]
+        if not notes:
+            await self._journal.call_forgotten(call_id)
+            return
+        record = _record(call_id, _newest(notes), self._ended_at)
         await self._journal.call_closed(record)
         self._announce(record, _card(record))
-        _log.warning("call_left_behind_ended", call_id=call_id, legs=len(legs))
 
     def _hang_up(self, recovery: Mapping[str, Any]) -> None:
         settings = self._settings_of(AccountId(recovery["account_id"]))
@@ -86,7 +96,8 @@ def _newest(notes: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return max(notes, key=lambda note: note["answered_at"] is not None)
 
 
-def _record(call_id: CallId, noted: Mapping[str, Any], now: float) -> CallRecord:
+def _record(call_id: CallId, noted: Mapping[str, Any], ended_at: float) -> CallRecord:
+    began_at = noted["answered_at"] or noted["started_at"]
     return CallRecord(
         call_id=call_id,
         account_id=noted["account_id"],
@@ -95,6 +106,8 @@ def _record(call_id: CallId, noted: Mapping[str, Any], now: float) -> CallRecord
         number=noted["number"],
         started_at=noted["started_at"],
         answered_at=noted["answered_at"],
-        ended_at=now,
+        ended_at=max(ended_at, began_at),
         end_reason=EndReason.SERVICE_RESTARTED,
+        engine=noted.get("engine", ""),
+        engine_reason=noted.get("engine_reason", ""),
     )

@@ -18,6 +18,7 @@ from linegram.calls.call import Call
 from linegram.calls.cards import CardKeeper
 from linegram.calls.chain import Chain
 from linegram.calls.desk import Desk
+from linegram.calls.engine_choice import EngineDesk
 from linegram.calls.outcomes import DISCARD_REASON, ENDING_TONE, SIP_REFUSAL
 from linegram.errors import UnexpectedEventError
 from linegram.link import commands as link
@@ -37,6 +38,8 @@ class CallPorts:
     phone: ports.TelegramPhone
     cards: CardKeeper
     journal: ports.CallJournal
+    engines: EngineDesk
+    engine_store: ports.EngineStore
     new_leg_id: Callable[[], LegId]
     clock: Callable[[], float]
     """UTC epoch seconds."""
@@ -133,11 +136,18 @@ class CallRunner:
         elif isinstance(report, reports.PbxEnded):
             call.sip_status = report.status
             call.retry_after_s = report.retry_after_s
+        elif isinstance(report, reports.VoiceConnected):
+            self._note_engine(call)
         elif isinstance(report, reports.VoiceSignalled):
             self._outside.phone.signal(leg_id, report.payload)
         elif isinstance(report, reports.DialogStored):
             self._note_leg(call, leg_id, {"account_id": report.account_id, "dialog": report.dialog})
         self._translate(call, report, _FROM_WORKER)
+
+    def take_description(self, description: reports.WorkerDescribed) -> None:
+        """Take what the worker can do."""
+        _log.info("worker_described", engines=description.engines)
+        self._outside.engines.worker_has(description.engines)
 
     def take_phone_event(self, leg_id: LegId, event: ports.PhoneEvent) -> None:
         """Take what happened to the Telegram half of a leg."""
@@ -185,13 +195,20 @@ class CallRunner:
         await self._journal.drain()
 
     async def close(self, reason: EndReason) -> None:
-        """End every call and wait until all their parts are released and noted."""
+        """End every call and wait until all their parts are released and noted.
+
+        Who loses patience may cancel it: what was to be noted by then is noted all the same.
+        """
         self._stopped_by = reason
         for call in self.desk:
             self.feed(call, bridge.Stopped(reason))
-        await self._idle.wait()
-        await self._outside.cards.close()
-        await self._journal.close()
+        try:
+            await self._idle.wait()
+            await self._outside.cards.close()
+        finally:
+            for timer in self._timers.values():
+                timer.cancel()
+            await self._journal.close()
 
     def _translate(
         self, call: Call, happened: object, table: Mapping[type, Callable[[Any], bridge.Event]]
@@ -213,7 +230,22 @@ class CallRunner:
 
     def _open_voice(self, call: Call) -> None:
         parameters = self._voice.pop(call.employee_leg_id)
-        self._outside.worker.send(link.OpenVoice(call.call_id, call.employee_leg_id, parameters))
+        choice = self._outside.engines.choose(call.user_id, parameters, call.engine, self._outside.clock())
+        call.engine = choice
+        _log.info(
+            "voice_engine_chosen", call_id=call.call_id, engine=choice.engine, reason=choice.reason.value
+        )
+        self._outside.worker.send(
+            link.OpenVoice(call.call_id, call.employee_leg_id, parameters, choice.engine)
+        )
+
+    def _note_engine(self, call: Call) -> None:
+        """Remember for this employee what connected after the other engine had not."""
+        if call.engine is None:
+            return
+        remembered = self._outside.engines.connected(call.user_id, call.engine, self._outside.clock())
+        if remembered is not None:
+            self._journal.submit(lambda: self._outside.engine_store.keep_engine(call.user_id, remembered))
 
     def _dial_far(self, call: Call) -> None:
         self._outside.worker.send(link.DialPbx(call.call_id, call.far_leg_id, call.account_id, call.number))
@@ -254,6 +286,8 @@ class CallRunner:
             reason=record.end_reason.value,
             blame=record.end_reason.blame.value,
             duration_s=call.duration_s,
+            engine=record.engine,
+            engine_reason=record.engine_reason,
         )
         if not len(self.desk):
             self._idle.set()
@@ -272,6 +306,7 @@ def _summary(call: Call) -> dict[str, Any]:
         "is_incoming": call.is_incoming,
         "started_at": call.started_at,
         "answered_at": call.answered_at,
+        **_engine(call),
     }
 
 
@@ -288,4 +323,11 @@ def _record(call: Call) -> ports.CallRecord:
         end_reason=_ending(call),
         codec=call.codec,
         sip_status=call.sip_status,
+        **_engine(call),
     )
+
+
+def _engine(call: Call) -> dict[str, str]:
+    if call.engine is None:
+        return {}
+    return {"engine": call.engine.engine, "engine_reason": call.engine.reason.value}

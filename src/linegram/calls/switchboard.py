@@ -63,7 +63,7 @@ class Switchboard:
         """Take an event of the worker."""
         match report:
             case reports.WorkerDescribed():
-                _log.info("worker_described", engines=report.engines)
+                self._runner.take_description(report)
             case reports.RegistrationChanged():
                 self._outside.registration_changed(report)
             case reports.PbxCallArrived():

@@ -11,6 +11,7 @@ import structlog
 
 from linegram.calls.card_desk import CardDesk
 from linegram.calls.cards import CardKeeper
+from linegram.calls.engine_choice import EngineDesk
 from linegram.calls.recovery import Recovery
 from linegram.calls.runner import CallPorts, CallRunner, CallTimes
 from linegram.calls.switchboard import Switchboard
@@ -19,14 +20,15 @@ from linegram.errors import UnavailableError
 from linegram.hub.notes import Notes
 from linegram.hub.telegram_side import connect
 from linegram.link.carrier import MemoryLink
+from linegram.link.commands import DescribeWorker
 from linegram.office.line_list import LineList
 from linegram.office.watch import OfficeWatch
 from linegram.outcomes import EndReason
 from linegram.storage.database import Database
+from linegram.storage.engines import EngineRepository
 from linegram.storage.journal import DatabaseJournal
 from linegram.storage.vault import open_vault
 from linegram.telegram.account import CallingAccount
-from linegram.telegram.phone import CallingAccountPhone
 from linegram.units import LegId
 
 _log = structlog.get_logger()
@@ -34,6 +36,7 @@ _log = structlog.get_logger()
 
 _LOOK_EVERY_S = 1.0
 _RELEASE_WITHIN_S = 6.0
+_ALIVE_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +65,25 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
         wait_s = settings.calls.card_wait_ms / 1000
         keeper = CardKeeper(telegram.cards, telegram.bot.editor, wait_s=wait_s)
         phone = telegram.account.phone
-        runner = _runner(settings, worker=link, phone=phone, cards=keeper, journal=journal)
+        engine_store = EngineRepository(database)
+        engines = EngineDesk(settings.media.engine, await engine_store.kept_engines())
+        outside = CallPorts(
+            worker=link,
+            phone=phone,
+            cards=keeper,
+            journal=journal,
+            engines=engines,
+            engine_store=engine_store,
+            new_leg_id=_new_leg,
+            clock=time.time,
+        )
+        runner = CallRunner(outside, _call_times(settings))
         stack.push_async_callback(_release, runner)
-        outside = notes.switchboard_ports(link, phone)
-        switchboard = Switchboard(runner, outside, new_id=_new_id, clock=time.time)
+        switchboard = Switchboard(
+            runner, notes.switchboard_ports(link, phone), new_id=_new_id, clock=time.time
+        )
         link.connect_hub(switchboard.take_report)
+        link.send(DescribeWorker())
         watch = OfficeWatch(notes.accounts, link.send, notes.routes.renew, token_of=vault.contact_token)
         await watch.look()
         recovery = Recovery(
@@ -74,6 +91,7 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
         )
         await recovery.run()
         stack.callback(asyncio.create_task(_keep_looking(watch), name="office watch").cancel)
+        stack.callback(asyncio.create_task(_keep_noting(runner, journal), name="sign of life").cancel)
         telegram.bot.start(
             CardDesk(switchboard, runner.desk, keeper, journal), LineList(notes.accounts, notes.people)
         )
@@ -83,19 +101,8 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
         yield Hub(account=telegram.account, bot_username=telegram.bot_username, runner=runner, watch=watch)
 
 
-def _runner(
-    settings: Settings,
-    *,
-    worker: MemoryLink,
-    phone: CallingAccountPhone,
-    cards: CardKeeper,
-    journal: DatabaseJournal,
-) -> CallRunner:
-    times = CallTimes(ring_s=settings.calls.ring_employee_s, direct_window_s=settings.calls.direct_window_s)
-    outside = CallPorts(
-        worker=worker, phone=phone, cards=cards, journal=journal, new_leg_id=_new_leg, clock=time.time
-    )
-    return CallRunner(outside, times)
+def _call_times(settings: Settings) -> CallTimes:
+    return CallTimes(ring_s=settings.calls.ring_employee_s, direct_window_s=settings.calls.direct_window_s)
 
 
 def _new_id() -> str:
@@ -120,3 +127,14 @@ async def _keep_looking(watch: OfficeWatch) -> None:
             await watch.look()
         except UnavailableError as failure:
             _log.warning("office_not_read", reason=str(failure))
+
+
+async def _keep_noting(runner: CallRunner, journal: DatabaseJournal) -> None:
+    """Note that the service lives while it has calls: a kill then ends them when they really ended."""
+    while True:
+        await asyncio.sleep(_ALIVE_EVERY_S)
+        if len(runner.desk):
+            try:
+                await journal.note_alive()
+            except UnavailableError as failure:
+                _log.warning("sign_of_life_not_noted", reason=str(failure))

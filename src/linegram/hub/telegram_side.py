@@ -13,6 +13,7 @@ from linegram.storage.sessions import SessionStore
 from linegram.telegram.account import AccountSinks, AccountState, CallingAccount, EmployeeText
 from linegram.telegram.cards import AccountCards
 from linegram.telegram.connection import telegram_settings
+from linegram.telegram.phone_wire import PhoneProtocol
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +33,8 @@ async def connect(settings: Settings, database: Database, stack: AsyncExitStack)
     """Connect the calling account and the bot; what they hear before the calls are ready is kept."""
     phone_events, arrived, states = Gate[PhoneEvent](), Gate[EmployeeText](), Gate[AccountState]()
     sinks = AccountSinks(phone=phone_events, text=arrived, state=states)
-    account = CallingAccount(telegram_settings(settings), SessionStore(database), sinks)
+    protocol = PhoneProtocol(versions=settings.telegram.offered_versions)
+    account = CallingAccount(telegram_settings(settings), SessionStore(database), sinks, protocol=protocol)
     await account.start()
     stack.push_async_callback(account.stop)
     client = make_bot(settings.telegram.bot_token.get_secret_value(), settings.telegram.bot_api_url)

@@ -1,5 +1,6 @@
 """What a worker must know to join a Telegram call's voice: settled by the hub's signalling."""
 
+import json
 from typing import Final
 
 import msgspec
@@ -49,3 +50,12 @@ class VoiceParameters(msgspec.Struct, frozen=True, tag=True):
             f"VoiceParameters(is_outgoing={self.is_outgoing}, versions={self.versions}, "
             f"servers={len(self.servers)}, is_p2p_allowed={self.is_p2p_allowed})"
         )
+
+    @property
+    def asks_mtproto(self) -> bool:
+        """Telegram wants the call's sound carried by MTProto, without DTLS; what is no JSON asks nothing."""
+        try:
+            custom = json.loads(self.custom_parameters or "{}")
+        except (ValueError, RecursionError):
+            return False
+        return isinstance(custom, dict) and bool(custom.get("network_use_mtproto"))

@@ -4,18 +4,23 @@ One suite holds it and the stored one to the same promises
 (`tests/calls/test_journal_contract.py`).
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from linegram.calls.engine_choice import RememberedEngine
 from linegram.calls.ports import CallRecord, StoredLeg
-from linegram.units import CallId, LegId
+from linegram.units import CallId, LegId, TelegramUserId
 
 
 class MemoryJournal:
-    """Implements `CallJournal` in memory; `notes` are the writes in their order."""
+    """Implements `CallJournal` and `EngineStore` in memory; `notes` are the writes in their order."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.notes: list[StoredLeg | CallRecord] = []
+        self.alive_at: float | None = None
+        self._clock = clock
+        self._engines: dict[TelegramUserId, RememberedEngine] = {}
         self._legs: dict[LegId, StoredLeg] = {}
         self._records: dict[CallId, CallRecord] = {}
 
@@ -39,3 +44,23 @@ class MemoryJournal:
     async def stored_legs(self) -> Sequence[StoredLeg]:
         """Return the legs that are still noted as open, the oldest note first."""
         return list(self._legs.values())
+
+    async def call_forgotten(self, call_id: CallId) -> None:
+        """Forget the legs of a call of which no record can be made."""
+        self._legs = {leg_id: leg for leg_id, leg in self._legs.items() if leg.call_id != call_id}
+
+    async def note_alive(self) -> None:
+        """Remember that the service lives now."""
+        self.alive_at = self._clock()
+
+    async def last_alive(self) -> float | None:
+        """Return when the service was last noted to live."""
+        return self.alive_at
+
+    async def keep_engine(self, user_id: TelegramUserId, remembered: RememberedEngine) -> None:
+        """Remember the engine that connected; replaces what was remembered before."""
+        self._engines[user_id] = remembered
+
+    async def kept_engines(self) -> Mapping[TelegramUserId, RememberedEngine]:
+        """Return what is remembered of everybody, however old."""
+        return dict(self._engines)

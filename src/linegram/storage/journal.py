@@ -9,11 +9,12 @@ from sqlalchemy import delete, select
 from linegram.calls.ports import CallRecord, StoredLeg
 from linegram.outcomes import EndReason
 from linegram.storage.database import Database
-from linegram.storage.tables import CallRow, OpenLegRow
+from linegram.storage.tables import CallRow, OpenLegRow, SettingRow
 from linegram.storage.upsert import insert_once, upsert
 from linegram.units import AccountId, CallId, LegId, TelegramUserId
 
 _NUMBER_LENGTH = 128
+_ALIVE_AT = "alive at"
 
 
 class DatabaseJournal:
@@ -41,6 +42,24 @@ class DatabaseJournal:
         async with self._database.writing() as session:
             await session.execute(delete(OpenLegRow).where(OpenLegRow.call_id == record.call_id))
             await session.execute(insert_once(self._database, CallRow, values, key="call_id"))
+
+    async def call_forgotten(self, call_id: CallId) -> None:
+        """Forget the legs of a call of which no record can be made."""
+        async with self._database.writing() as session:
+            await session.execute(delete(OpenLegRow).where(OpenLegRow.call_id == call_id))
+
+    async def note_alive(self) -> None:
+        """Remember that the service lives now, with calls."""
+        sealed = self._database.vault.seal_text(repr(self._database.clock()))
+        values = {"name": _ALIVE_AT, "value": sealed}
+        async with self._database.writing() as session:
+            await session.execute(upsert(self._database, SettingRow, values, key="name"))
+
+    async def last_alive(self) -> float | None:
+        """Return when the service was last noted to live, in UTC epoch seconds."""
+        async with self._database.reading() as session:
+            row = await session.get(SettingRow, _ALIVE_AT)
+            return None if row is None else float(self._database.vault.open_text(row.value))
 
     async def stored_legs(self) -> Sequence[StoredLeg]:
         """Return the legs that are still noted as open, the oldest note first."""
@@ -79,4 +98,6 @@ def _record(row: CallRow) -> CallRecord:
         end_reason=EndReason(row.end_reason),
         codec=row.codec,
         sip_status=row.sip_status,
+        engine=row.engine,
+        engine_reason=row.engine_reason,
     )

@@ -166,6 +166,18 @@ class CallRow(Table):
     end_reason: Mapped[str] = mapped_column(String(32))
     codec: Mapped[str] = mapped_column(String(32))
     sip_status: Mapped[int]
+    engine: Mapped[str] = mapped_column(String(16))
+    engine_reason: Mapped[str] = mapped_column(String(32))
+
+
+class VoiceEngineRow(Table):
+    """The voice engine that connected to an employee when the other one had not."""
+
+    __tablename__ = "voice_engines"
+
+    user_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    engine: Mapped[str] = mapped_column(String(16))
+    at: Mapped[float]
 
 
 class CardRow(Table):
