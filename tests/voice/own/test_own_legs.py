@@ -188,7 +188,7 @@ def test_a_version_that_we_do_not_speak_is_refused_as_such(engine: OwnEngine) ->
 @pytest.mark.parametrize("custom", ['{"network_use_mtproto":true}', '{"network_use_mtproto":1}'])
 def test_a_call_without_dtls_is_refused(engine: OwnEngine, custom: str) -> None:
     leg = engine.open(parameters("13.0.0", is_outgoing=True, custom=custom), 8000)
-    assert leg.next_event() == VoiceStateChanged(VoiceState.ENDED, EndReason.VOICE_NOT_CONNECTED)
+    assert leg.next_event() == VoiceStateChanged(VoiceState.ENDED, EndReason.VOICE_ENGINE_MISSING)
 
 
 def test_a_call_for_relays_only_is_refused_and_tells_no_address(engine: OwnEngine) -> None:

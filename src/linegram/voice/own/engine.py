@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from linegram.errors import LocalProtocolError
-from linegram.link.voice import VoiceParameters
+from linegram.link.voice import NTGCALLS, VoiceParameters
 from linegram.outcomes import EndReason
 from linegram.voice.engine import VoiceEngine, VoiceLeg
 from linegram.voice.own.audio import VoiceAudio
@@ -61,10 +61,16 @@ class OwnEngine:
         version = version_of(parameters.versions)
         if version is None:
             return RefusedLeg(EndReason.NO_COMMON_VERSION, sample_hz)
+        if parameters.asks_mtproto:
+            log.error("voice_call_asks_for_mtproto", needed_engine=NTGCALLS)
+            return RefusedLeg(EndReason.VOICE_ENGINE_MISSING, sample_hz)
         servers = sort_servers(parameters.servers, may_use_tcp=version in SCTP_VERSIONS)
-        obstacle = _obstacle(parameters, servers)
-        if obstacle is not None:
-            log.warning("voice_call_refused", cause=obstacle)
+        if not parameters.is_p2p_allowed and not servers.have_relay:
+            log.warning(
+                "voice_call_refused",
+                cause="only relays are allowed, and none is of use",
+                faults=servers.faults,
+            )
             return RefusedLeg(EndReason.VOICE_NOT_CONNECTED, sample_hz)
         self._legs = [leg for leg in self._legs if not leg.is_closed]
         leg = self._join(parameters, version, servers, sample_hz)
@@ -101,15 +107,6 @@ class OwnEngine:
             for _ in range(_UFRAG_LENGTH + _PASSWORD_LENGTH)
         ]
         return Credentials("".join(characters[:_UFRAG_LENGTH]), "".join(characters[_UFRAG_LENGTH:]))
-
-
-def _obstacle(parameters: VoiceParameters, servers: Servers) -> str | None:
-    """Say why we cannot join the call, None if we can."""
-    if not parameters.is_p2p_allowed and not servers.have_relay:
-        return " ".join(["only relays are allowed, and the call has none of use.", *servers.faults])
-    if _custom(parameters).get("network_use_mtproto"):
-        return "the call's media would go through MTProto"
-    return None
 
 
 def _fixed_tags(parameters: VoiceParameters) -> tuple[int, int]:
