@@ -13,8 +13,8 @@ from linegram.sip.message import Request, Response
 from linegram.sip.timers import TimerDurations, TimerHeap
 from linegram.sip.transaction_layer import BRANCH_COOKIE, TransactionLayer
 
-ALLOWED_METHODS: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, NOTIFY"
-SUPPORTED_OPTIONS: Final = ("replaces",)
+ALLOWED_METHODS: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, NOTIFY, UPDATE"
+SUPPORTED_OPTIONS: Final = ("replaces", "timer")
 """Option tags that a peer may require of us (RFC 3261 19.2)."""
 
 
@@ -42,6 +42,7 @@ class EndpointConfig:
     ring_limit_s: float = 300.0
     reoffer_limit_s: float = 60.0
     refer_limit_s: float = 180.0
+    session_s: int = 1800
     trusted_hosts: frozenset[str] = frozenset()
 
 

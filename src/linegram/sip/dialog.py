@@ -11,6 +11,7 @@ from linegram.sip.uri import SipUri
 from linegram.units import AccountId
 
 _LEAP = 1000
+_TARGET_REFRESHERS = frozenset({"INVITE", "UPDATE", "REFER", "NOTIFY", "SUBSCRIBE"})
 
 
 class DialogKey(NamedTuple):
@@ -110,7 +111,7 @@ class Dialog:
         headers.add("Call-ID", self.sip_call_id)
         number = self.next_cseq() if cseq is None else cseq
         headers.add("CSeq", str(CSeq(number, method)))
-        if method == "INVITE":
+        if method in _TARGET_REFRESHERS:
             headers.add("Contact", self.contact)
         return Request(method, uri, headers)
 

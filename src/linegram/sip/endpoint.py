@@ -190,12 +190,12 @@ class SipEndpoint:
     def answer_reoffer(self, handle: CallHandle, sdp: bytes, now: float) -> None:
         """Answer a `ReofferReceived` with our answer, or with the offer that it asks for."""
         if (call := self._find(handle, EstablishedCall)) is not None:
-            call.answer_reoffer(sdp, now)
+            call.reoffers.answer(sdp, now)
 
     def reject_reoffer(self, handle: CallHandle, status: int = 488, *, now: float) -> None:
         """Decline a `ReofferReceived`; the call goes on as before."""
         if (call := self._find(handle, EstablishedCall)) is not None:
-            call.reject_reoffer(status, None, now)
+            call.reoffers.reject(status, None, now)
 
     # Transfer.
 

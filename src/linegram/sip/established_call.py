@@ -8,7 +8,7 @@ from typing import Final
 from linegram.errors import UnexpectedEventError
 from linegram.sip.account import Account
 from linegram.sip.acknowledgement import AnswerRepeater, send_bye, send_in_dialog
-from linegram.sip.bodies import answer_of, sdp_of
+from linegram.sip.bodies import answer_of
 from linegram.sip.call_table import CallTable
 from linegram.sip.context import EndpointContext
 from linegram.sip.dialog import Dialog
@@ -18,15 +18,13 @@ from linegram.sip.events import (
     CallHandle,
     EndCause,
     InfoReceived,
-    ReofferAnswered,
-    ReofferConfirmed,
-    ReofferReceived,
-    ReofferRefused,
 )
 from linegram.sip.message import Request, Response
 from linegram.sip.refers import Refers
-from linegram.sip.reoffer import IncomingReoffer, OutgoingReoffer
+from linegram.sip.reoffers import Reoffers
+from linegram.sip.session_refresh import SessionRefresh
 from linegram.sip.transaction import ServerTransaction
+from linegram.sip.update import send_refresh
 from linegram.sip.uri import SipUri
 
 
@@ -99,13 +97,13 @@ class EstablishedCall:
         "_calls",
         "_context",
         "_ending",
-        "_incoming_reoffer",
-        "_is_caller",
-        "_outgoing_reoffer",
+        "_has_update",
         "_repeater",
+        "_session",
         "dialog",
         "handle",
         "refers",
+        "reoffers",
         "state",
     )
 
@@ -124,18 +122,31 @@ class EstablishedCall:
         self.dialog = dialog
         self.handle = handle
         self.state = CallState.TALKING
-        self._is_caller = dialog.remote_cseq is None
         self._ending = CallEnded(handle, EndCause.LOCAL_BYE)
+        self._has_update = False
         self._repeater: AnswerRepeater | None = None
-        self._outgoing_reoffer: OutgoingReoffer | None = None
-        self._incoming_reoffer: IncomingReoffer | None = None
+        self._session = SessionRefresh(
+            context, refresh=self._refresh_session, expire=self._on_session_expired
+        )
         self.refers = Refers(context, account, dialog, handle)
+        self.reoffers = Reoffers(
+            context, account, dialog, handle, session=self._session, on_lost=self.on_dialog_lost
+        )
         calls.put(handle, self)
         calls.dialogs[dialog.key] = self
+
+    def begin(self, response: Response, sdp: bytes, now: float) -> None:
+        """Take up the call that this 2xx to our INVITE made; `sdp` is what we offered."""
+        self._learn_abilities(response)
+        self.reoffers.sdp = sdp
+        self._session.learn(response, now)
 
     def await_ack(self, transaction: ServerTransaction, response: Response, now: float) -> None:
         """Send the 2xx that establishes the call, until its ACK comes."""
         self.state = CallState.UNCONFIRMED
+        self._learn_abilities(transaction.request)
+        self.reoffers.sdp = response.body
+        self._session.answer(transaction.request, response, now)
         self._repeater = AnswerRepeater(self._context, transaction, response, self._on_never_acked)
         self._repeater.start(now)
 
@@ -167,30 +178,11 @@ class EstablishedCall:
 
     def reoffer(self, sdp: bytes, now: float) -> bool:
         """Send a re-INVITE; False when one of either side's is under way (14.1)."""
-        if self.state is not CallState.TALKING or self._is_changing:
-            return False
-        self._outgoing_reoffer = OutgoingReoffer(
-            self._context, self._account, self.dialog, self, sdp=sdp, is_caller=self._is_caller
-        )
-        self._outgoing_reoffer.start(now)
-        return True
+        return self.state is CallState.TALKING and self.reoffers.send(sdp, now)
 
     def refer(self, target: SipUri, now: float) -> bool:
         """Ask the far end to call `target`; False when an earlier REFER is open or the call is not up."""
         return self.state is CallState.TALKING and self.refers.send(target, now)
-
-    def answer_reoffer(self, sdp: bytes, now: float) -> None:
-        """Answer their re-INVITE, or make the offer that it asks for; nothing if it is gone."""
-        reoffer = self._incoming_reoffer
-        if reoffer is not None and not reoffer.is_answered:
-            reoffer.answer(sdp, now, listener=self)
-
-    def reject_reoffer(self, status: int, reason: str | None, now: float) -> None:
-        """Decline their re-INVITE; nothing if it is gone."""
-        reoffer = self._incoming_reoffer
-        if reoffer is not None and not reoffer.is_answered:
-            self._incoming_reoffer = None
-            reoffer.reject(status, reason, now)
 
     def receive(self, transaction: ServerTransaction, request: Request, now: float) -> None:
         """Answer a request of the far side inside the dialog."""
@@ -206,8 +198,11 @@ class EstablishedCall:
                     now,
                     CallEnded(self.handle, EndCause.REMOTE_BYE, reason_header=reason),
                 )
-            case "INVITE":
-                self._receive_reoffer(transaction, request, now)
+            case "INVITE" | "UPDATE" if self.state is CallState.TALKING:
+                self._learn_abilities(request)
+                self.reoffers.receive(transaction, now)
+            case "INVITE" | "UPDATE":
+                self.reoffers.refuse_for_now(transaction, now)
             case "INFO":
                 self._respond(transaction, 200, now)
                 self._context.emit(InfoReceived(self.handle, request.content_type or "", request.body))
@@ -222,61 +217,42 @@ class EstablishedCall:
 
     def on_ack(self, ack: Request, now: float) -> None:
         """Take the ACK for our 2xx, of the first INVITE or of a re-INVITE."""
-        reoffer = self._incoming_reoffer
         if self._repeater is not None:
             self._repeater.stop()
             self._repeater = None
             self.take(CallInput.ACKED, now, sdp=answer_of(ack))
-        elif reoffer is not None and reoffer.is_acknowledged_by(ack):
-            reoffer.stop()
-            self._incoming_reoffer = None
-            self._context.emit(ReofferConfirmed(self.handle, answer_of(ack)))
-
-    def on_cancel(self, now: float, reason_header: str) -> None:  # noqa: ARG002 - the call goes on
-        """Withdraw their re-INVITE if it is still unanswered (9.2)."""
-        self.reject_reoffer(487, None, now)
-
-    def on_response_undelivered(self, now: float) -> None:  # noqa: ARG002 - at once or never
-        """Forget a re-INVITE whose connection broke before our answer; a 2xx has its own watch."""
-        if self._incoming_reoffer is not None and not self._incoming_reoffer.is_answered:
-            self._incoming_reoffer = None
-
-    def on_reoffer_answered(self, sdp: bytes) -> None:
-        """Tell the application that our offer was taken."""
-        self._outgoing_reoffer = None
-        self._context.emit(ReofferAnswered(self.handle, sdp))
-
-    def on_reoffer_refused(self, status: int, reason: str) -> None:
-        """Tell the application that all stays as it was."""
-        self._outgoing_reoffer = None
-        self._context.emit(ReofferRefused(self.handle, status, reason))
+        else:
+            self.reoffers.on_ack(ack, now)
 
     def on_dialog_lost(self, status: int, reason: str, now: float) -> None:
         """End a call that the far side no longer knows (12.2.1.2)."""
         self.take(CallInput.LOST, now, CallEnded(self.handle, EndCause.DIALOG_LOST, status, reason))
 
-    @property
-    def _is_changing(self) -> bool:
-        return self._outgoing_reoffer is not None or self._incoming_reoffer is not None
+    def _learn_abilities(self, message: Request | Response) -> None:
+        allowed = message.headers.get_all("Allow")
+        if allowed:
+            self._has_update = "UPDATE" in allowed
 
-    def _receive_reoffer(self, transaction: ServerTransaction, request: Request, now: float) -> None:
-        """Pass a re-INVITE up; 491 while ours is in flight, 500 while theirs is open (14.2)."""
-        if self._outgoing_reoffer is not None and self._outgoing_reoffer.is_in_flight:
-            self._respond(transaction, 491, now)
-            return
-        if self._incoming_reoffer is not None or self.state is not CallState.TALKING:
-            response = self._context.make_response(request, 500)
-            response.headers.add("Retry-After", str(int(self._context.spread(0.0, 10.99))))
-            transaction.respond(response, now)
-            return
-        sdp = sdp_of(request)
-        self.dialog.refresh_target(request)
-        transaction.respond(self._context.make_response(request, 100), now)
-        transaction.user = self
-        self._incoming_reoffer = IncomingReoffer(
-            self._context, self.dialog, transaction, is_offerless=not sdp
+    def _refresh_session(self, now: float) -> bool:
+        """Send a sign of life: an UPDATE where the far end knows it, else our last offer again."""
+        if not self._has_update:
+            return self.reoffer(self.reoffers.sdp, now)
+        send_refresh(
+            self._context,
+            self._account,
+            self.dialog,
+            self._session,
+            now=now,
+            on_lost=self._on_sign_of_life_lost,
         )
-        self._context.emit(ReofferReceived(self.handle, sdp))
+        return True
+
+    def _on_sign_of_life_lost(self, status: int, reason: str, now: float) -> None:
+        if self.state is not CallState.ENDED:
+            self.on_dialog_lost(status, reason, now)
+
+    def _on_session_expired(self, now: float) -> None:
+        self.on_dialog_lost(408, "no sign of life from the far end", now)
 
     def _respond(self, transaction: ServerTransaction, status: int, now: float) -> None:
         transaction.respond(self._context.make_response(transaction.request, status), now)
@@ -286,8 +262,8 @@ class EstablishedCall:
         self.take(CallInput.NEVER_ACKED, now)
 
     def _on_info_response(self, response: Response, now: float) -> None:
-        if response.status in {408, 481} and self.state is not CallState.ENDED:
-            self.on_dialog_lost(response.status, response.reason, now)
+        if response.status in {408, 481}:
+            self._on_sign_of_life_lost(response.status, response.reason, now)
 
     def _perform(self, step: CallStep, now: float, sdp: bytes) -> None:
         actions: Mapping[CallStep, Callable[[], None]] = {
@@ -301,13 +277,9 @@ class EstablishedCall:
         actions[step]()
 
     def _release(self, now: float) -> None:
-        if self._outgoing_reoffer is not None:
-            self._outgoing_reoffer.abandon()
-            self._outgoing_reoffer = None
-        self.reject_reoffer(487, None, now)
+        self._session.stop()
+        self.reoffers.abandon(now)
         self.refers.abandon(now)
-        if self._incoming_reoffer is not None:
-            self._incoming_reoffer.stop()
         if self._repeater is not None:
             self._repeater.stop()
             self._repeater = None

@@ -79,9 +79,16 @@ class Exchange:
     def on_response(self, response: Response, now: float) -> None:
         """Try again with credentials, or hand the response up."""
         if response.status in {401, 407} and self._has_new_credentials(response):
-            self._repeat(response, now)
+            self.repeat(now, lambda again: self._before_repeat(response, again))
         elif self._on_response is not None:
             self._on_response(response, now)
+
+    def repeat(self, now: float, change: Callable[[Request], None]) -> None:
+        """Send the request again, changed, as a new transaction."""
+        again = self._copy()
+        change(again)
+        self.request = again
+        self._send(now)
 
     def on_request_failed(self, reason: RequestFailure, now: float) -> None:
         """Hand a timeout or broken transport up."""
@@ -102,17 +109,18 @@ class Exchange:
         is_known = self._account.digest.learn(response)
         return self.may_retry and is_known and bool(fresh) and self._attempts < _MAX_ATTEMPTS
 
-    def _repeat(self, challenge: Response, now: float) -> None:
+    def _before_repeat(self, challenge: Response, again: Request) -> None:
+        if self.before_repeat is not None:
+            self.before_repeat(challenge, again)
+
+    def _copy(self) -> Request:
+        """The same request with a new branch and number."""
         request = Request(
             self.request.method, self.request.uri, self.request.headers.copy(), self.request.body
         )
-        headers = request.headers
-        headers.set("Via", str(self._context.new_via(self._account, self.flow)))
-        headers.set("CSeq", str(CSeq(self._next_cseq(), request.method)))
-        if self.before_repeat is not None:
-            self.before_repeat(challenge, request)
-        self.request = request
-        self._send(now)
+        request.headers.set("Via", str(self._context.new_via(self._account, self.flow)))
+        request.headers.set("CSeq", str(CSeq(self._next_cseq(), request.method)))
+        return request
 
     def _send(self, now: float) -> None:
         self._attempts += 1

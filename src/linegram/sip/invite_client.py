@@ -18,6 +18,7 @@ from linegram.sip.exchange import Exchange
 from linegram.sip.headers import CSeq, Headers, NameAddress
 from linegram.sip.message import Request, Response
 from linegram.sip.registrar_answer import read_seconds
+from linegram.sip.session_timer import LEAST_S, ask, wished_least_s
 from linegram.sip.timers import Timer
 from linegram.sip.transaction import RequestFailure
 from linegram.sip.transaction_requests import make_cancel
@@ -125,6 +126,8 @@ class InviteClient:
         "_forks",
         "_handle",
         "_hang_up_cause",
+        "_has_longer_session",
+        "_offer",
         "_timer",
         "state",
     )
@@ -141,7 +144,9 @@ class InviteClient:
         self._early_sdp: dict[str, bytes] = {}
         self._exchange: Exchange | None = None
         self._timer: Timer | None = None
+        self._has_longer_session = False
         self._hang_up_cause: EndCause | None = None
+        self._offer = b""
         self._ending = CallEnded(handle, EndCause.UNREACHABLE)
         self.state = InviteState.TRYING
         calls.put(handle, self)
@@ -154,6 +159,7 @@ class InviteClient:
         if place is None:
             self._calls.end(CallEnded(self._handle, EndCause.UNREACHABLE, reason="server name not resolved"))
             return
+        self._offer = sdp
         exchange = Exchange(
             self._context,
             self._account,
@@ -187,7 +193,7 @@ class InviteClient:
             case InviteStep.REPORT_PROGRESS if response is not None:
                 self._report_progress(response)
             case InviteStep.ESTABLISH if response is not None:
-                self._establish(response)
+                self._establish(response, now)
             case InviteStep.ACKNOWLEDGE if response is not None:
                 self._acknowledge(response, now)
             case InviteStep.SEND_CANCEL:
@@ -215,6 +221,8 @@ class InviteClient:
             headers.add(name, value)
         request = Request("INVITE", target, headers)
         put_sdp(request, sdp)
+        if self._context.config.session_s:
+            ask(request, self._context.config.session_s)
         return request
 
     def _next_cseq(self) -> int:
@@ -227,9 +235,20 @@ class InviteClient:
                 self.take(InviteInput.PROVISIONAL, now, response)
         elif response.status < 300:
             self._on_success(response, now)
-        else:
+        elif not self._has_asked_longer(response, now):
             self._describe_end(response, EndCause.REMOTE_REJECT)
             self.take(InviteInput.FAILURE, now, response)
+
+    def _has_asked_longer(self, response: Response, now: float) -> bool:
+        """Ask again with the session interval that a 422 wants, once (RFC 4028 7.3)."""
+        least_s = wished_least_s(response) if response.status == 422 else 0
+        exchange = self._exchange
+        if exchange is None or not exchange.may_retry or self._has_longer_session or least_s <= LEAST_S:
+            return False
+        self._has_longer_session = True
+        interval_s = max(self._context.config.session_s, least_s)
+        exchange.repeat(now, lambda request: ask(request, interval_s, least_s=least_s))
+        return True
 
     def _on_failed(self, reason: RequestFailure, now: float) -> None:
         cause = EndCause.TIMEOUT if reason is RequestFailure.TIMEOUT else EndCause.UNREACHABLE
@@ -295,12 +314,15 @@ class InviteClient:
         )
         return _Fork(dialog, Acknowledgement(self._context, self._account, dialog, exchange.request))
 
-    def _establish(self, response: Response) -> None:
+    def _establish(self, response: Response, now: float) -> None:
         tag = response.to.tag or ""
         fork = self._forks[tag]
         fork.is_acknowledged = True
         fork.ack.send()
-        EstablishedCall(self._context, self._calls, self._account, dialog=fork.dialog, handle=self._handle)
+        call = EstablishedCall(
+            self._context, self._calls, self._account, dialog=fork.dialog, handle=self._handle
+        )
+        call.begin(response, self._offer, now)
         sdp = answer_of(response) or self._early_sdp.get(tag, b"")
         self._context.emit(CallAnswered(self._handle, sdp))
 

@@ -14,6 +14,7 @@ from linegram.sip.flow import Flow
 from linegram.sip.invite_server import InviteServer
 from linegram.sip.message import Request, Response
 from linegram.sip.replaces import find_replaced
+from linegram.sip.session_timer import LEAST_S, accept
 from linegram.sip.transaction import ServerTransaction
 
 _log = structlog.get_logger()
@@ -83,6 +84,7 @@ class Reception:
         elif request.to.tag is not None or request.method in {"BYE", "INFO"}:
             self._respond(transaction, 481, now)
         elif request.method == "INVITE" and account is not None:
+            accept(request)  # a session timer that is too short is refused before anything rings
             replaced = find_replaced(request, self._calls, account.account_id)
             InviteServer(self._context, self._calls, account, transaction).start(now, replaced)
         else:
@@ -103,6 +105,8 @@ class Reception:
         response = self._context.make_response(transaction.request, error.status_hint)
         if error.status_hint == 415:
             response.headers.add("Accept", "application/sdp")
+        elif error.status_hint == 422:
+            response.headers.add("Min-SE", str(LEAST_S))
         transaction.respond(response, now)
 
     def _respond(self, transaction: ServerTransaction, status: int, now: float) -> None:

@@ -118,7 +118,6 @@ class OutgoingRefer:
         request = self._dialog.make_request("REFER")
         request.headers.add("Refer-To", str(NameAddress("", target)))
         request.headers.add("Referred-By", str(NameAddress("", self._dialog.local.uri)))
-        request.headers.add("Contact", self._dialog.contact)
         self._cseq = request.cseq.number
         exchange = send_in_dialog(self._context, self._account, self._dialog, request)
         exchange.before_repeat = lambda _, again: self._asked_again(again)
@@ -258,7 +257,6 @@ class IncomingRefer:
         state = "terminated;reason=noresource" if is_final else f"active;expires={_NOTIFY_EXPIRES_S}"
         request.headers.add("Event", self._event)
         request.headers.add("Subscription-State", state)
-        request.headers.add("Contact", self._dialog.contact)
         request.headers.add("Content-Type", f"{SIPFRAG};version=2.0")
         phrase = REASON_PHRASES.get(status, "Unknown") if reason is None else reason
         request.body = f"SIP/2.0 {status} {phrase}\r\n".encode()

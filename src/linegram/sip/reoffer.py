@@ -1,5 +1,6 @@
 """Changing the media of an established call: a re-INVITE of ours or of theirs (RFC 3261 section 14)."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -11,6 +12,7 @@ from linegram.sip.context import EndpointContext
 from linegram.sip.dialog import Dialog
 from linegram.sip.exchange import Exchange
 from linegram.sip.message import Request, Response
+from linegram.sip.session_refresh import SessionRefresh
 from linegram.sip.timers import Timer
 from linegram.sip.transaction import RequestFailure, ServerTransaction
 
@@ -20,6 +22,10 @@ _DIALOG_LOST: Final = frozenset({408, 481})
 
 class ReofferListener(Protocol):
     """The call whose media changes."""
+
+    @property
+    def session(self) -> SessionRefresh:
+        """The session timer, which every re-INVITE refreshes."""
 
     def on_reoffer_answered(self, sdp: bytes) -> None:
         """Our offer was taken."""
@@ -82,6 +88,7 @@ class OutgoingReoffer:
         self._timer = None
         request = self._dialog.make_request("INVITE")
         put_sdp(request, self._sdp)
+        self._listener.session.ask(request)
         self._exchange = send_in_dialog(self._context, self._account, self._dialog, request)
         self._exchange.start(now, self._on_response, self._on_failed)
         limit_s = self._context.config.reoffer_limit_s
@@ -113,7 +120,7 @@ class OutgoingReoffer:
         if response.status < 200:
             return
         if response.status < 300:
-            self._on_success(response)
+            self._on_success(response, now)
             return
         self._close_exchange()
         if not self._is_open:
@@ -125,9 +132,10 @@ class OutgoingReoffer:
         if response.status in _DIALOG_LOST:
             self._listener.on_dialog_lost(response.status, response.reason, now)
         else:
+            self._listener.session.learn_refusal(response, now)
             self._listener.on_reoffer_refused(response.status, response.reason)
 
-    def _on_success(self, response: Response) -> None:
+    def _on_success(self, response: Response, now: float) -> None:
         if self._ack is None and self._exchange is not None:
             with suppress(RemoteProtocolError):
                 self._dialog.refresh_target(response)
@@ -137,6 +145,7 @@ class OutgoingReoffer:
             self._ack.send()
         if self._is_open:
             self._is_open = False
+            self._listener.session.learn(response, now)
             self._listener.on_reoffer_answered(answer_of(response))
 
     def _wait_out_glare(self, now: float) -> None:
@@ -153,34 +162,40 @@ class OutgoingReoffer:
 
 
 class IncomingReoffer:
-    """A re-INVITE of theirs, until the ACK for our answer."""
+    """A re-INVITE of theirs until the ACK for our answer, or an UPDATE until our answer."""
 
-    __slots__ = ("_context", "_dialog", "_repeater", "is_offerless", "transaction")
+    __slots__ = ("_context", "_dialog", "_repeater", "_session", "transaction")
 
     def __init__(
-        self, context: EndpointContext, dialog: Dialog, transaction: ServerTransaction, *, is_offerless: bool
+        self,
+        context: EndpointContext,
+        dialog: Dialog,
+        transaction: ServerTransaction,
+        session: SessionRefresh,
     ) -> None:
         self._context = context
         self._dialog = dialog
+        self._session = session
         self._repeater: AnswerRepeater | None = None
         self.transaction = transaction
-        self.is_offerless = is_offerless
 
     @property
     def is_answered(self) -> bool:
         """Whether only the ACK is missing."""
         return self._repeater is not None
 
-    def answer(self, sdp: bytes, now: float, *, listener: ReofferListener) -> None:
-        """Send our SDP in a 200 and wait for the ACK."""
-        response = self._context.make_response(self.transaction.request, 200)
+    def answer(self, sdp: bytes, now: float, *, on_lost: Callable[[int, str, float], None]) -> None:
+        """Send our SDP in a 200; `on_lost` is called when the ACK that a re-INVITE needs never comes."""
+        request = self.transaction.request
+        response = self._context.make_response(request, 200)
         response.headers.add("Contact", self._dialog.contact)
         put_sdp(response, sdp)
+        self._session.answer(request, response, now)
+        if request.method == "UPDATE":
+            self.transaction.respond(response, now)
+            return
         self._repeater = AnswerRepeater(
-            self._context,
-            self.transaction,
-            response,
-            lambda at: listener.on_dialog_lost(0, "re-INVITE not acknowledged", at),
+            self._context, self.transaction, response, lambda at: on_lost(0, "re-INVITE not acknowledged", at)
         )
         self._repeater.start(now)
 
