@@ -117,10 +117,18 @@ class MediaSettings(Section):
 
     engine: Literal["auto", "own", "ntgcalls"] = "ntgcalls"
     """What joins Telegram's voice calls: `own`, `ntgcalls`, or `auto`: own, and ntgcalls where that fails."""
-    calls_per_host: int = Field(default=8, ge=1, le=200)
-    """Calls in one media host: a crash of it costs these calls and no others."""
-    most_hosts: int = Field(default=8, ge=1, le=64)
-    """Media hosts at the most; the call for which none has room is refused."""
+    calls_per_host: int = Field(default=40, ge=1, le=200)
+    """Calls in one media host of our own engine: a crash of it costs these calls and no others."""
+    most_hosts: int = Field(default=0, ge=0, le=64)
+    """Media hosts of our own engine at the most, 0: one for each core; beyond that calls are refused."""
+    ntgcalls_calls_per_host: int = Field(default=8, ge=1, le=40)
+    """Calls in one media host of ntgcalls, which can crash; 1 if one call must never cost another."""
+    ntgcalls_most_hosts: int = Field(default=8, ge=1, le=64)
+    """Media hosts of ntgcalls at the most."""
+    most_late_ms: float = Field(default=40, ge=1, le=1000)
+    """A media host of whose ticks more than one in 100 comes later than this takes no more calls."""
+    most_cpu_percent: float = Field(default=85, ge=1, le=1000)
+    """A media host that uses more than this of one core takes no more calls."""
     spare_hosts: int = Field(default=1, ge=0, le=16)
     """Media hosts that are kept started and empty, so that a call need not wait for one."""
 

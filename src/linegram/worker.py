@@ -1,5 +1,6 @@
 """The worker as a running service: SIP stack, media hosts and agent, joined to a link. Wiring only."""
 
+import os
 import secrets
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -7,6 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
+from linegram.agent.admission import AdmissionSettings
 from linegram.agent.agent import Agent
 from linegram.agent.host_fleet import FleetSettings
 from linegram.agent.hosts import HostPool, HostPoolSettings, PoolEvent
@@ -19,6 +23,7 @@ from linegram.errors import UnavailableError
 from linegram.link.carrier import MemoryLink
 from linegram.link.commands import Tone
 from linegram.link.gate import Gate
+from linegram.link.voice import NTGCALLS, OWN
 from linegram.media.control import HostSettings
 from linegram.sip.context import EndpointConfig
 from linegram.sip.events import SipEvent
@@ -95,22 +100,43 @@ def _cadences(tones: ToneSettings) -> dict[str, str]:
 
 
 def pool_settings(settings: Settings) -> HostPoolSettings:
-    """Return the settings of the media hosts."""
+    """Return the settings of the media hosts: those of the usual engine, and of the one for redials."""
+    fleets = _fleets(settings)
+    usual = fleets.pop(NTGCALLS if settings.media.engine == NTGCALLS else OWN)
+    (other,) = fleets.values()
     return HostPoolSettings(
         bind_ip=settings.rtp.bind_ip,
         announced_ip=settings.rtp.advertised_ip or settings.sip.public_ip,
         first_rtp_port=settings.rtp.port_min,
         last_rtp_port=settings.rtp.port_max,
-        fleet=FleetSettings(
-            calls_per_host=settings.media.calls_per_host,
-            most_hosts=settings.media.most_hosts,
-            spare_hosts=settings.media.spare_hosts,
-            host=HostSettings(
-                engine=settings.media.engine,
-                media_limit_s=settings.rtp.no_media_timeout_s,
-                log_level=settings.log.level,
-                logs_json=settings.log.format == "json",
-                cadences=_cadences(settings.tones),
-            ),
-        ),
+        fleet=usual,
+        other_fleets=(msgspec.structs.replace(other, spare_hosts=0),),
     )
+
+
+def _fleets(settings: Settings) -> dict[str, FleetSettings]:
+    """Return how many hosts of each voice engine there may be, and what they are told."""
+    media = settings.media
+    host = HostSettings(
+        media_limit_s=settings.rtp.no_media_timeout_s,
+        log_level=settings.log.level,
+        logs_json=settings.log.format == "json",
+        cadences=_cadences(settings.tones),
+    )
+    admission = AdmissionSettings(most_late_ms=media.most_late_ms, most_cpu_percent=media.most_cpu_percent)
+    own = FleetSettings(
+        calls_per_host=media.calls_per_host,
+        most_hosts=media.most_hosts or os.cpu_count() or 1,
+        spare_hosts=media.spare_hosts,
+        is_spread=True,
+        admission=admission,
+        host=msgspec.structs.replace(host, engine=OWN),
+    )
+    ntgcalls = FleetSettings(
+        calls_per_host=media.ntgcalls_calls_per_host,
+        most_hosts=media.ntgcalls_most_hosts,
+        spare_hosts=media.spare_hosts,
+        admission=admission,
+        host=msgspec.structs.replace(host, engine=NTGCALLS),
+    )
+    return {OWN: own, NTGCALLS: ntgcalls}

@@ -2,7 +2,6 @@
 
 from typing import get_args
 
-from linegram.agent.host_fleet import FleetSettings
 from linegram.agent.rtp_ports import REST_S
 from linegram.calls.runner import CallTimes
 from linegram.config import CallSettings, MediaSettings
@@ -42,8 +41,10 @@ def test_the_waits_are_those_of_the_code() -> None:
 
 
 def test_the_number_of_calls_at_once_is_that_of_the_code() -> None:
-    fleet = FleetSettings(calls_per_host=MediaSettings().calls_per_host)
-    most = fleet.calls_per_host * fleet.most_hosts
-    assert f"default {fleet.calls_per_host}; at most {fleet.most_hosts} hosts" in PAGE
-    assert f"makes {most}" in " ".join(LIMITS.split())
-    assert f"{fleet.calls_per_host} per media host, {most} by default" in README
+    media = MediaSettings()
+    of_ntgcalls, hosts = media.ntgcalls_calls_per_host, media.ntgcalls_most_hosts
+    assert f"Of our own engine {media.calls_per_host} by default" in PAGE
+    assert f"of ntgcalls {of_ntgcalls} (`media.ntgcalls_calls_per_host`; at most {hosts} hosts)" in PAGE
+    assert f"{media.calls_per_host} calls each" in LIMITS
+    assert f"which makes {of_ntgcalls * hosts}." in LIMITS
+    assert f"{media.calls_per_host} per core, {of_ntgcalls * hosts} with ntgcalls" in README

@@ -87,7 +87,9 @@ class VoiceLegs:
 
     async def _open(self, leg: _VoiceLeg, command: commands.OpenVoice) -> None:
         try:
-            await self._pool.open_voice_leg(command.call_id, command.leg_id, command.parameters)
+            await self._pool.open_voice_leg(
+                command.call_id, command.leg_id, command.parameters, command.engine
+            )
         except UnavailableError as failure:
             _log.warning("voice_leg_without_host", leg_id=command.leg_id, reason=str(failure))
             self.end(command.leg_id, EndReason.NO_CAPACITY)
