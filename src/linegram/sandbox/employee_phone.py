@@ -351,7 +351,15 @@ class EmployeePhone:
 def _server(connection: Any) -> RelayServer:
     if isinstance(connection, types.PhoneConnection):
         where = (connection.id, connection.ip, connection.ipv6, connection.port)
-        return RelayServer(*where, "", "", is_turn=True, is_stun=False, peer_tag=connection.peer_tag)
+        return RelayServer(
+            *where,
+            "",
+            "",
+            is_turn=True,
+            is_stun=False,
+            peer_tag=connection.peer_tag,
+            is_tcp=bool(connection.tcp),
+        )
     return RelayServer(
         connection.id,
         connection.ip,

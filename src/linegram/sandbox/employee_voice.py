@@ -167,7 +167,7 @@ def _rtc_server(server: RelayServer) -> Any:
         server.password or None,
         server.is_turn,
         server.is_stun,
-        False,
+        server.is_tcp,
         server.peer_tag,
     )
 

@@ -30,6 +30,7 @@ class RelayServer(msgspec.Struct, frozen=True):
     is_turn: bool
     is_stun: bool
     peer_tag: bytes | None = None
+    is_tcp: bool = False
 
 
 class Begin(msgspec.Struct, frozen=True, tag=True):

@@ -90,7 +90,8 @@ def _active(call: PhoneCall, viewer_id: int, common: dict[str, Any], relays: lis
         key_fingerprint=call.key_fingerprint,
         protocol=_protocol(call.agreed),
         connections=[
-            _connection(number, relay, call.peer_tag) for number, relay in enumerate(relays, start=1)
+            _connection(number, relay, _tag_for(viewer_id, call, relay))
+            for number, relay in enumerate(relays, start=1)
         ],
         start_date=_moment(call.start_date_s),
         p2p_allowed=call.is_p2p_allowed,
@@ -98,13 +99,22 @@ def _active(call: PhoneCall, viewer_id: int, common: dict[str, Any], relays: lis
     )
 
 
+def _tag_for(viewer_id: int, call: PhoneCall, relay: Relay) -> bytes:
+    """Give a party's tag: one for both, or with the party's role in its first byte."""
+    if not relay.has_role_tags:
+        return call.peer_tag
+    return bytes((viewer_id != call.caller_id,)) + call.peer_tag[1:]
+
+
 def _connection(number: int, relay: Relay, peer_tag: bytes) -> Any:
     if relay.is_reflector:
-        return types.PhoneConnection(number, relay.host, "", relay.port, peer_tag)
+        return types.PhoneConnection(
+            number, relay.host, relay.ipv6, relay.port, peer_tag, tcp=relay.is_tcp or None
+        )
     return types.PhoneConnectionWebrtc(
         number,
         relay.host,
-        "",
+        relay.ipv6,
         relay.port,
         relay.username,
         relay.password,

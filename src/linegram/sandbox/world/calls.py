@@ -37,13 +37,19 @@ class CallProtocol:
 
 @dataclass(frozen=True, slots=True)
 class Relay:
-    """A relay that calls are told of: a TURN server, STUN only if it has no username, or a reflector."""
+    """A relay that calls are told of: a TURN server, STUN only if it has no username, or a reflector.
+
+    A reflector may be one for TCP; with role tags the parties' tags differ in their first byte.
+    """
 
     host: str
     port: int
     username: str = ""
     password: str = ""
     is_reflector: bool = False
+    ipv6: str = ""
+    is_tcp: bool = False
+    has_role_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
