@@ -101,3 +101,26 @@ async def test_commands_about_what_never_was_are_ignored(command: commands.Comma
         office.do(command, command)
         await settle()
         assert office.reports == before
+
+
+async def test_a_command_that_is_repeated_after_the_end_of_its_leg_begins_nothing() -> None:
+    async with sip_office() as office:
+        opening = commands.OpenVoice(CALL, VOICE, PARAMETERS)
+        office.do(opening)
+        await settle()
+        office.do(commands.CloseVoice(VOICE), opening)
+        await settle()
+        assert office.of(events.VoiceEnded) == [events.VoiceEnded(VOICE, EndReason.COMPLETED)]
+        assert office.audio.legs == {}
+
+
+async def test_a_number_is_dialled_once_however_often_it_is_asked_for() -> None:
+    async with sip_office() as office:
+        await office.talking()
+        (dialled,) = office.of(events.PbxAnswered)
+        office.do(commands.EndPbx(dialled.leg_id))
+        await office.ended(EndReason.COMPLETED)
+        before = list(office.reports)
+        office.do(commands.DialPbx(CALL, dialled.leg_id, LINE, "2000"))
+        await settle()
+        assert office.reports == before

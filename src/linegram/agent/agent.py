@@ -15,8 +15,11 @@ from linegram.link import commands, events
 from linegram.media.control import MediaSilent
 from linegram.outcomes import EndReason
 from linegram.sip import events as sip
+from linegram.units import LegId
 
 _log = structlog.get_logger()
+
+_REMEMBERED_LEGS: Final = 4096
 
 
 class Agent:
@@ -36,6 +39,7 @@ class Agent:
         self._voice_legs = voice_legs
         self._pool = pool
         self._report = report
+        self._begun: dict[LegId, None] = {}
         self._do: Final[Mapping[type, Callable[[Any], None]]] = MappingProxyType(
             {
                 commands.DescribeWorker: lambda _: report(events.WorkerDescribed(voice_legs.engines)),
@@ -56,8 +60,20 @@ class Agent:
         )
 
     def take_command(self, command: commands.Command) -> None:
-        """Do what the hub says."""
+        """Do what the hub says. A leg begins once: a repeated command may come after its end."""
+        if isinstance(command, commands.DialPbx | commands.OpenVoice) and not self._begins(command.leg_id):
+            _log.info("leg_has_begun_before", leg_id=command.leg_id, command=type(command).__name__)
+            return
         self._do[type(command)](command)
+
+    def _begins(self, leg_id: LegId) -> bool:
+        """Take note of a leg; False if it is known already."""
+        if leg_id in self._begun:
+            return False
+        self._begun[leg_id] = None
+        if len(self._begun) > _REMEMBERED_LEGS:
+            del self._begun[next(iter(self._begun))]
+        return True
 
     def take_sip_event(self, event: sip.SipEvent) -> None:
         """Take what happened at a PBX."""
