@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from linegram.sandbox.reflector import outside_address
 from tests.peers.asterisk import Asterisk
 from tests.peers.available import PeerMissingError, find_peer
+from tests.peers.coturn import Coturn
 from tests.peers.kamailio import Kamailio
 
-PEER_FIXTURES = {"asterisk22", "asterisk16", "kamailio"}
+PEER_FIXTURES = {"asterisk22", "asterisk16", "coturn", "kamailio"}
 
 
 def require_peer(name: str) -> None:
@@ -58,3 +60,10 @@ async def kamailio() -> AsyncIterator[Kamailio]:
     """Run Kamailio as a registrar with the usual users for the whole session."""
     async with Kamailio() as proxy:
         yield proxy
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def coturn() -> AsyncIterator[Coturn]:
+    """Run coturn for the whole session, on an address that WebRTC does not ignore."""
+    async with Coturn(outside_address()) as relay:
+        yield relay

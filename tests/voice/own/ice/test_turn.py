@@ -272,7 +272,6 @@ def test_a_restarted_server_gets_a_new_allocation(wire: Wire) -> None:
     wire.server.restart()
     wire.run(250)
     assert wire.server.is_allocated
-    assert wire.dropped == ["an answer to nothing that we asked"]
     assert wire.client.relayed == RELAYED
     wire.send(b"two")
     wire.far_says(b"two")

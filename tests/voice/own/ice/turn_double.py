@@ -100,7 +100,9 @@ class TurnDouble:
         return StunMessage(method | 0x100, message.transaction, attributes).serialise(self._key)
 
     def _trouble(self, method: Method) -> int:
-        return 437 if (method is Method.ALLOCATE) == self.is_allocated else 0
+        if (method is Method.ALLOCATE) != self.is_allocated:
+            return 0
+        return 437 if method in (Method.ALLOCATE, Method.REFRESH) else 400
 
     def _error(self, message: StunMessage, code: int) -> bytes:
         attributes = [(Attribute.ERROR_CODE, bytes((0, 0, code // 100, code % 100)) + b"No")]

@@ -266,10 +266,18 @@ class TurnClient:
             self._on_refusal(asked.question, "no answer", now)
 
     def _on_refusal(self, question: Question, cause: str, now: float) -> None:
-        """Do without one address, or without a channel for it."""
+        """Do without one address, or without a channel for it.
+
+        Where it was granted before, the whole allocation may be lost (coturn says 400 then, not 437): the
+        refresh will tell.
+        """
         log.debug("turn_grant_refused", method=question.method.name, cause=cause)
-        if question.peer is not None and (grant := self._grant(question.method, question.peer)) is not None:
-            grant.refused(now)
+        grant = None if question.peer is None else self._grant(question.method, question.peer)
+        if grant is None:
+            return
+        if grant.is_granted:
+            self._refresh_at = now
+        grant.refused(now)
 
     def _grant(self, method: Method, peer: Address) -> Grant | None:
         if method is Method.CHANNEL_BIND:
