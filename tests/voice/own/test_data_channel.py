@@ -7,7 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linegram.errors import RemoteProtocolError
-from linegram.voice.own.data_channel import DataChannel
+from linegram.voice.own.data_channel import MOST_CHANNELS, DataChannel
+from linegram.voice.own.sctp.association import Association
+
+OPEN = bytes.fromhex("030000000000000000040000") + b"data"
 
 
 def ends() -> tuple[DataChannel, DataChannel]:
@@ -49,3 +52,27 @@ def test_what_waits_for_a_channel_that_never_opens_is_bounded() -> None:
 def test_garbage_raises_the_one_error(packet: bytes) -> None:
     with pytest.raises(RemoteProtocolError):
         ends()[0].receive(packet, 0.0)
+
+
+def test_a_far_end_that_opens_channels_without_end_gets_a_few() -> None:
+    association, channel = Association(Random(1).random), DataChannel(Random(2).random, 0.0, is_opener=False)
+    for stream in range(100):
+        association.send(stream, 50, OPEN, 0.0)
+    association.connect(0.0)
+    acknowledged = set()
+    for step in range(200):
+        association.handle_timer(step / 4)
+        while (packet := association.next_packet()) is not None:
+            channel.receive(packet, step / 4)
+        while (packet := channel.next_packet()) is not None:
+            association.receive(packet, step / 4)
+        while (message := association.next_message()) is not None:
+            assert message.payload == b"\x02"
+            acknowledged.add(message.stream)
+    assert len(acknowledged) == MOST_CHANNELS
+    channel.send(b"still alive", 60.0)
+    while (packet := channel.next_packet()) is not None:
+        association.receive(packet, 60.0)
+    heard = association.next_message()
+    assert heard is not None
+    assert heard.payload == b"still alive"

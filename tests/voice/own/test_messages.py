@@ -8,6 +8,15 @@ from hypothesis import strategies as st
 
 from linegram.errors import RemoteProtocolError
 from linegram.voice.own.messages import (
+    GREATEST_INTEGER,
+    LONGEST_LINE,
+    LONGEST_NUMBER,
+    LONGEST_WORD,
+    MOST_ATTRIBUTES,
+    MOST_CANDIDATES,
+    MOST_CONTENTS,
+    MOST_FINGERPRINTS,
+    MOST_PAYLOAD_TYPES,
     CandidateLine,
     Candidates,
     Content,
@@ -99,6 +108,74 @@ def test_garbage_raises_the_one_error_or_is_unknown(text: bytes) -> None:
         read_message(text)
     except RemoteProtocolError:
         return
+
+
+def candidates(count: int) -> list[object]:
+    return [{"sdpString": "x"}] * count
+
+
+def offer(**changes: object) -> dict[str, object]:
+    codec = {"id": 111, "name": "opus", **changes}
+    return {"@type": "NegotiateChannels", "exchangeId": "1", "contents": [content(payloadTypes=[codec])]}
+
+
+def content(**changes: object) -> dict[str, object]:
+    return {"type": "audio", "ssrc": "1", **changes}
+
+
+def negotiate(*contents: object) -> dict[str, object]:
+    return {"@type": "NegotiateChannels", "exchangeId": "1", "contents": list(contents)}
+
+
+def setup(count: int, ufrag: str = "abcd") -> dict[str, object]:
+    one = {"hash": "sha-256", "setup": "passive", "fingerprint": "00"}
+    return {"@type": "InitialSetup", "ufrag": ufrag, "pwd": "p" * 24, "fingerprints": [one] * count}
+
+
+CODEC = {"id": 0, "name": "x"}
+
+
+@pytest.mark.parametrize(
+    ("most", "one_too_many"),
+    [
+        (
+            {"@type": "Candidates", "candidates": candidates(MOST_CANDIDATES)},
+            {"@type": "Candidates", "candidates": candidates(MOST_CANDIDATES + 1)},
+        ),
+        (
+            {"@type": "Candidates", "candidates": [{"sdpString": "x" * LONGEST_LINE}]},
+            {"@type": "Candidates", "candidates": [{"sdpString": "x" * (LONGEST_LINE + 1)}]},
+        ),
+        (
+            {"@type": "Candidates", "candidates": [{"sdpString": "", "sdpMLineIndex": GREATEST_INTEGER}]},
+            {"@type": "Candidates", "candidates": [{"sdpString": "", "sdpMLineIndex": GREATEST_INTEGER + 1}]},
+        ),
+        (setup(MOST_FINGERPRINTS), setup(MOST_FINGERPRINTS + 1)),
+        (setup(1, "u" * LONGEST_WORD), setup(1, "u" * (LONGEST_WORD + 1))),
+        (negotiate(*[content()] * MOST_CONTENTS), negotiate(*[content()] * (MOST_CONTENTS + 1))),
+        (
+            negotiate(content(payloadTypes=[CODEC] * MOST_PAYLOAD_TYPES)),
+            negotiate(content(payloadTypes=[CODEC] * (MOST_PAYLOAD_TYPES + 1))),
+        ),
+        (
+            negotiate(content(rtpExtensions=[{}] * MOST_ATTRIBUTES)),
+            negotiate(content(rtpExtensions=[{}] * (MOST_ATTRIBUTES + 1))),
+        ),
+        (negotiate(content(ssrc="9" * LONGEST_NUMBER)), negotiate(content(ssrc="9" * (LONGEST_NUMBER + 1)))),
+        (offer(feedbackTypes=[{}] * MOST_ATTRIBUTES), offer(feedbackTypes=[{}] * (MOST_ATTRIBUTES + 1))),
+        (
+            offer(parameters={str(number): "" for number in range(MOST_ATTRIBUTES)}),
+            offer(parameters={str(number): "" for number in range(MOST_ATTRIBUTES + 1)}),
+        ),
+        (offer(clockrate=GREATEST_INTEGER), offer(clockrate=10**400)),
+        (offer(channels=0), offer(channels=-1)),
+        ({"@type": "MediaState", "videoRotation": 270}, {"@type": "MediaState", "videoRotation": 1 << 32}),
+    ],
+)
+def test_a_list_text_or_number_beyond_its_limit_is_refused(most: object, one_too_many: object) -> None:
+    assert read_message(json.dumps(most).encode()) is not None
+    with pytest.raises(RemoteProtocolError):
+        read_message(json.dumps(one_too_many).encode())
 
 
 def test_a_password_is_not_in_what_is_logged() -> None:

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linegram.errors import UnexpectedEventError
-from linegram.voice.own.messages import Content, NegotiateChannels, PayloadType
+from linegram.voice.own.messages import (
+    MOST_ATTRIBUTES,
+    Content,
+    NegotiateChannels,
+    PayloadType,
+    write_message,
+)
 from linegram.voice.own.negotiation import (
     CALLEE_ROWS,
     CALLER_ROWS,
@@ -58,7 +64,8 @@ def test_the_callee_answers_with_the_callers_ssrc_and_number_and_then_offers_its
     answer, offer = messages_of(callee)
     assert answer.exchange_id == "42"
     assert [(content.type, content.ssrc) for content in answer.contents] == [("audio", "47251413")]
-    assert answer.contents[0].payload_types == (OPUS,)
+    (codec,) = answer.contents[0].payload_types
+    assert (codec.id, codec.name, codec.clockrate, codec.channels) == (96, "opus", 48000, 2)
     assert offer.exchange_id != "42"
     assert offer.contents[0].ssrc == "7"
     assert callee.incoming == Stream(47251413, 96)
@@ -69,6 +76,14 @@ def test_video_and_audio_that_is_not_opus_are_refused_by_leaving_them_out() -> N
     callee.receive(NegotiateChannels("3", (Content("audio", "1", (PayloadType(0, "PCMU", 8000),)),)), 1, 0.0)
     assert messages_of(callee)[0] == NegotiateChannels("3")
     assert callee.incoming is None
+
+
+def test_an_offer_full_of_parameters_gets_a_short_answer() -> None:
+    callee = make(is_caller=False)
+    padding = {f"{number:0256}": "x" * 256 for number in range(MOST_ATTRIBUTES)}
+    codec = PayloadType(96, "opus", 48000, 2, parameters=padding)
+    callee.receive(NegotiateChannels("42", (Content("audio", "1", (codec,)),)), 1, 0.0)
+    assert len(write_message(messages_of(callee)[0])) < 1000
 
 
 def test_an_answer_settles_the_number_that_we_send_under() -> None:

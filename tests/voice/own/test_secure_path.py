@@ -6,7 +6,7 @@ import pytest
 
 from linegram.errors import RemoteProtocolError
 from linegram.rtp.packet import RtpPacket
-from linegram.voice.own.dtls import Dtls, Identity, make_identity
+from linegram.voice.own.dtls import MOST_UNREAD, MOST_UNSENT, Dtls, Identity, make_identity
 from linegram.voice.own.ice.agent import Credentials, Datagram
 from linegram.voice.own.ice.candidate import Candidate, priority_of
 from linegram.voice.own.ice.stun import Address
@@ -223,6 +223,29 @@ def test_nothing_is_sent_before_the_handshake_is_over() -> None:
     server.close()
     server.receive(b"late")
     assert server.next_datagram() is None
+
+
+def test_answers_that_wait_for_a_path_are_bounded() -> None:
+    told = (Fingerprint("sha-256", "x", IDENTITY.fingerprint),)
+    server = Dtls(IDENTITY, told, is_client=False)
+    hello = Dtls(IDENTITY, told, is_client=True).next_datagram()
+    assert hello is not None
+    for _ in range(3 * MOST_UNSENT):
+        server.receive(hello)
+    waiting = 0
+    while server.next_datagram() is not None:
+        waiting += 1
+    assert 0 < waiting <= MOST_UNSENT
+
+
+def test_what_nobody_reads_from_the_data_channel_is_bounded() -> None:
+    told = (Fingerprint("sha-256", "x", IDENTITY.fingerprint),)
+    client, server = Dtls(IDENTITY, told, is_client=True), Dtls(IDENTITY, told, is_client=False)
+    join(client, server)
+    for _ in range(3 * MOST_UNREAD):
+        client.send(b"x")
+        join(client, server)
+    assert len(server._heard) == MOST_UNREAD
 
 
 @pytest.mark.parametrize("profile", list(PROFILES))

@@ -14,6 +14,9 @@ _OPEN_HEAD: Final = struct.Struct("!BBHIHH")
 _LABEL: Final = b"data"
 _OUR_STREAM: Final = 0
 _MOST_WAITING: Final = 16
+MOST_CHANNELS: Final = 8
+"""Real ends open one."""
+
 _PACKET_BYTES: Final = 1100
 """A packet has to fit in a DTLS record in a datagram."""
 
@@ -26,6 +29,7 @@ class DataChannel:
         self._association = Association(random, packet_bytes=_PACKET_BYTES)
         self._association.connect(now)
         self._stream = _OUR_STREAM if is_opener else None
+        self._opened: set[int] = set()
         self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
         if is_opener:
             opening = _OPEN_HEAD.pack(_OPEN, 0, 0, 0, len(_LABEL), 0) + _LABEL
@@ -67,8 +71,10 @@ class DataChannel:
 
     def _on_control(self, message: SctpMessage, now: float) -> None:
         """Accept the channel that the far end opens, whatever its label, and say what waits."""
-        if message.payload[0] != _OPEN:
+        is_known = message.stream in self._opened
+        if message.payload[0] != _OPEN or is_known or len(self._opened) >= MOST_CHANNELS:
             return
+        self._opened.add(message.stream)
         self._association.send(message.stream, _CONTROL, bytes((_ACK,)), now)
         if self._stream is None:
             self._stream = message.stream

@@ -26,6 +26,10 @@ log = structlog.get_logger()
 _DTLS_1_2: Final = 0xFEFD
 _MTU_BYTES: Final = 1200
 _LONGEST_BYTES: Final = 64 << 10
+MOST_UNSENT: Final = 64
+"""Datagrams that wait for a path; the oldest are lost, as on any network."""
+
+MOST_UNREAD: Final = 64
 _RECORD_HEAD_BYTES: Final = 13
 _EXPORTER_LABEL: Final = b"EXTRACTOR-dtls_srtp"
 _HASHES: Final[Mapping[str, hashes.HashAlgorithm]] = MappingProxyType(
@@ -84,8 +88,8 @@ class Dtls:
         self._is_client = is_client
         self._connection = SSL.Connection(identity.context, None)
         self._connection.set_ciphertext_mtu(_MTU_BYTES)
-        self._out: deque[bytes] = deque()
-        self._heard: deque[bytes] = deque()
+        self._out: deque[bytes] = deque(maxlen=MOST_UNSENT)
+        self._heard: deque[bytes] = deque(maxlen=MOST_UNREAD)
         if is_client:
             self._connection.set_connect_state()
             self._advance()

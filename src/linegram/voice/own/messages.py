@@ -14,10 +14,24 @@ from msgspec import Meta, field
 from linegram.errors import RemoteProtocolError
 from linegram.voice.own.inflate import LONGEST_JSON_BYTES
 
-_Word = Annotated[str, Meta(max_length=256)]
-_Line = Annotated[str, Meta(max_length=1024)]
-_Number = Annotated[str, Meta(pattern=r"^[0-9]{1,20}$")]
+LONGEST_WORD: Final = 256
+LONGEST_LINE: Final = 1024
+LONGEST_NUMBER: Final = 20
+GREATEST_INTEGER: Final = 0xFFFF_FFFF
+MOST_CANDIDATES: Final = 64
+MOST_FINGERPRINTS: Final = 8
+MOST_PAYLOAD_TYPES: Final = 64
+MOST_CONTENTS: Final = 16
+MOST_ATTRIBUTES: Final = 64
+"""Feedback types and parameters of a codec, extensions of a stream."""
+
+_Word = Annotated[str, Meta(max_length=LONGEST_WORD)]
+_Line = Annotated[str, Meta(max_length=LONGEST_LINE)]
+_Number = Annotated[str, Meta(pattern=rf"^[0-9]{{1,{LONGEST_NUMBER}}}$")]
 """ssrc and exchange ids travel as text."""
+
+_Integer = Annotated[int, Meta(ge=0, le=GREATEST_INTEGER)]
+_Raws = Annotated[tuple[msgspec.Raw, ...], Meta(max_length=MOST_ATTRIBUTES)]
 
 
 class Fingerprint(msgspec.Struct, frozen=True):
@@ -31,9 +45,9 @@ class Fingerprint(msgspec.Struct, frozen=True):
 class InitialSetup(msgspec.Struct, frozen=True, tag_field="@type", tag="InitialSetup"):
     """What an end's network path is protected with; each end sends it once."""
 
-    ufrag: Annotated[str, Meta(min_length=4, max_length=256)]
-    pwd: Annotated[str, Meta(min_length=22, max_length=256)]
-    fingerprints: Annotated[tuple[Fingerprint, ...], Meta(min_length=1, max_length=8)]
+    ufrag: Annotated[str, Meta(min_length=4, max_length=LONGEST_WORD)]
+    pwd: Annotated[str, Meta(min_length=22, max_length=LONGEST_WORD)]
+    fingerprints: Annotated[tuple[Fingerprint, ...], Meta(min_length=1, max_length=MOST_FINGERPRINTS)]
     renomination: bool = False
 
     def __repr__(self) -> str:
@@ -45,13 +59,13 @@ class CandidateLine(msgspec.Struct, frozen=True, rename="camel"):
 
     sdp_string: _Line
     sdp_mid: _Word = ""
-    sdp_m_line_index: int = field(name="sdpMLineIndex", default=0)
+    sdp_m_line_index: _Integer = field(name="sdpMLineIndex", default=0)
 
 
 class Candidates(msgspec.Struct, frozen=True, tag_field="@type", tag="Candidates"):
     """Addresses at which an end may be reached; at any time, any number of times."""
 
-    candidates: Annotated[tuple[CandidateLine, ...], Meta(max_length=64)] = ()
+    candidates: Annotated[tuple[CandidateLine, ...], Meta(max_length=MOST_CANDIDATES)] = ()
 
 
 class PayloadType(msgspec.Struct, frozen=True, rename="camel"):
@@ -59,10 +73,10 @@ class PayloadType(msgspec.Struct, frozen=True, rename="camel"):
 
     id: Annotated[int, Meta(ge=0, le=127)]
     name: _Word
-    clockrate: int = 0
-    channels: int = 0
-    feedback_types: tuple[msgspec.Raw, ...] = ()
-    parameters: dict[_Word, _Word] = msgspec.field(default_factory=dict)
+    clockrate: _Integer = 0
+    channels: _Integer = 0
+    feedback_types: _Raws = ()
+    parameters: Annotated[dict[_Word, _Word], Meta(max_length=MOST_ATTRIBUTES)] = field(default_factory=dict)
 
 
 class Content(msgspec.Struct, frozen=True, rename="camel"):
@@ -70,8 +84,8 @@ class Content(msgspec.Struct, frozen=True, rename="camel"):
 
     type: _Word
     ssrc: _Number
-    payload_types: Annotated[tuple[PayloadType, ...], Meta(max_length=64)] = ()
-    rtp_extensions: tuple[msgspec.Raw, ...] = ()
+    payload_types: Annotated[tuple[PayloadType, ...], Meta(max_length=MOST_PAYLOAD_TYPES)] = ()
+    rtp_extensions: _Raws = ()
 
 
 class NegotiateChannels(
@@ -80,7 +94,7 @@ class NegotiateChannels(
     """An offer of streams, or the answer to one: then the offer's exchange id comes back."""
 
     exchange_id: _Number
-    contents: Annotated[tuple[Content, ...], Meta(max_length=16)] = ()
+    contents: Annotated[tuple[Content, ...], Meta(max_length=MOST_CONTENTS)] = ()
 
 
 class MediaState(msgspec.Struct, frozen=True, rename="camel", tag_field="@type", tag="MediaState"):
@@ -89,7 +103,7 @@ class MediaState(msgspec.Struct, frozen=True, rename="camel", tag_field="@type",
     muted: bool = False
     low_battery: bool = False
     video_state: _Word = "inactive"
-    video_rotation: int = 0
+    video_rotation: _Integer = 0
     screencast_state: _Word = "inactive"
 
 

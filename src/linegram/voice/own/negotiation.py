@@ -29,7 +29,7 @@ OFFER_AGAIN_S: Final = 2.0
 _OPUS: Final = PayloadType(
     id=111, name="opus", clockrate=48_000, channels=2, parameters={"minptime": "10", "useinbandfec": "1"}
 )
-_MOST_REMEMBERED_IDS: Final = 64
+MOST_REMEMBERED_IDS: Final = 64
 
 
 class State(Enum):
@@ -108,8 +108,8 @@ class Negotiation:
         self._ssrc = ssrc
         self._random = random
         self._state = State.NEW
-        self._our_ids: deque[str] = deque(maxlen=_MOST_REMEMBERED_IDS)
-        self._answered_ids: deque[str] = deque(maxlen=_MOST_REMEMBERED_IDS)
+        self._our_ids: deque[str] = deque(maxlen=MOST_REMEMBERED_IDS)
+        self._answered_ids: deque[str] = deque(maxlen=MOST_REMEMBERED_IDS)
         self._kept: tuple[int, NegotiateChannels] | None = None
         self._offered_at = 0.0
         self._out: deque[NegotiateChannels] = deque()
@@ -171,7 +171,10 @@ class Negotiation:
         self._out.append(NegotiateChannels(exchange_id, (content,)))
 
     def _answer(self, offer: NegotiateChannels) -> None:
-        """Accept the first audio stream that can come as Opus, under the offerer's own ssrc and number."""
+        """Accept the first audio stream that can come as Opus, under the offerer's own ssrc and number.
+
+        Nothing else of the offer comes back: what is long in it makes our answer no longer.
+        """
         self._answered_ids.append(offer.exchange_id)
         accepted = next((found for content in offer.contents if (found := _opus_of(content))), None)
         if accepted is None:
@@ -180,9 +183,7 @@ class Negotiation:
             return
         content, opus = accepted
         self.incoming = Stream(int(content.ssrc) & 0xFFFF_FFFF, opus.id)
-        answer = Content(
-            type=content.type, ssrc=content.ssrc, payload_types=(replace(opus, feedback_types=()),)
-        )
+        answer = Content(type=content.type, ssrc=content.ssrc, payload_types=(replace(_OPUS, id=opus.id),))
         self._out.append(NegotiateChannels(offer.exchange_id, (answer,)))
 
     def _take_answer(self, answer: NegotiateChannels) -> None:

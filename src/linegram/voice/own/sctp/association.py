@@ -31,7 +31,7 @@ _FIRST_INIT_S: Final = 0.5
 _LONGEST_INIT_S: Final = 2.0
 _COOKIE: Final = struct.Struct("!II")
 _COOKIE_HASH_BYTES: Final = 16
-_MOST_REPLIES: Final = 32
+MOST_REPLIES: Final = 32
 _KNOWN: Final = frozenset(int(kind) for kind in ChunkType)
 
 
@@ -207,7 +207,7 @@ class Association:
         self._setup_chunk, self._setup_at, self._setup_wait_s = chunk, None, _FIRST_INIT_S
 
     def _reply(self, chunk: Chunk, tag: int) -> None:
-        if len(self._replies) < _MOST_REPLIES:
+        if len(self._replies) < MOST_REPLIES:
             self._replies.append((tag, chunk))
 
     def _flush(self, now: float) -> None:

@@ -11,9 +11,11 @@ from linegram.errors import RemoteProtocolError
 from linegram.voice.own.sctp.packet import FIRST_FRAGMENT, LAST_FRAGMENT, Data, Sack
 
 WINDOW_BYTES: Final = 128 << 10
-_MOST_AHEAD: Final = 512
-_LONGEST_MESSAGE_BYTES: Final = 256 << 10
-_MOST_WAITING: Final = 256
+MOST_AHEAD: Final = 512
+"""Fragments that came before their turn; their bytes are bounded by the window."""
+
+LONGEST_MESSAGE_BYTES: Final = 256 << 10
+MOST_WAITING: Final = 256
 _MOST_GAPS: Final = 32
 
 
@@ -31,6 +33,7 @@ class Inbox:
     def __init__(self, first_tsn: int) -> None:
         self._cumulative = first_tsn - 1 & 0xFFFF_FFFF
         self._ahead: dict[int, Data] = {}
+        self._ahead_bytes = 0
         self._parts: list[Data] = []
         self._part_bytes = 0
         self.messages: deque[SctpMessage] = deque()
@@ -41,11 +44,15 @@ class Inbox:
         Raises RemoteProtocolError when a message has no beginning, or is longer than any may be.
         """
         ahead = fragment.tsn - self._cumulative & 0xFFFF_FFFF
-        if not 0 < ahead <= _MOST_AHEAD or len(self.messages) >= _MOST_WAITING:
+        if not 0 < ahead <= MOST_AHEAD or len(self.messages) >= MOST_WAITING or fragment.tsn in self._ahead:
+            return
+        if ahead > 1 and self._ahead_bytes + len(fragment.payload) > WINDOW_BYTES:
             return
         self._ahead[fragment.tsn] = fragment
+        self._ahead_bytes += len(fragment.payload)
         while (following := self._ahead.pop(self._cumulative + 1 & 0xFFFF_FFFF, None)) is not None:
             self._cumulative = following.tsn
+            self._ahead_bytes -= len(following.payload)
             self._join(following)
 
     def sack(self) -> Sack:
@@ -66,7 +73,8 @@ class Inbox:
             raise RemoteProtocolError("SCTP message without a beginning")
         self._parts.append(fragment)
         self._part_bytes += len(fragment.payload)
-        if self._part_bytes > _LONGEST_MESSAGE_BYTES:
+        if self._part_bytes > LONGEST_MESSAGE_BYTES:
+            self._parts, self._part_bytes = [], 0
             raise RemoteProtocolError("SCTP message longer than any real one")
         if fragment.flags & LAST_FRAGMENT:
             payload = b"".join(part.payload for part in self._parts)

@@ -8,10 +8,17 @@ acknowledged. Telegram's signalling is a few kB in a call.
 from collections import deque
 from typing import Final
 
+import structlog
+
 from linegram.errors import LocalProtocolError
 from linegram.voice.own.sctp.packet import FIRST_FRAGMENT, LAST_FRAGMENT, Data, Sack
 
+log = structlog.get_logger()
+
 LONGEST_MESSAGE_BYTES: Final = 64 << 10
+MOST_FRAGMENTS: Final = 512
+"""What waits for a far end that takes nothing; a message beyond that is dropped."""
+
 _FRAGMENT_BYTES: Final = 1100
 _MOST_IN_FLIGHT: Final = 10
 _FIRST_RTO_S: Final = 1.0
@@ -48,12 +55,15 @@ class Outbox:
         return not self._waiting and not self._sent
 
     def send(self, stream: int, protocol: int, payload: bytes) -> None:
-        """Queue a message for a stream, in order.
+        """Queue a message for a stream, in order; one that no room is left for is dropped.
 
         Raises LocalProtocolError for an empty message, or one longer than any of ours may be.
         """
         if not 0 < len(payload) <= LONGEST_MESSAGE_BYTES:
             raise LocalProtocolError(f"SCTP message of {len(payload)} bytes")
+        if len(self._waiting) + len(self._sent) + len(payload) // _FRAGMENT_BYTES >= MOST_FRAGMENTS:
+            log.info("voice_sctp_message_dropped", length_bytes=len(payload))
+            return
         sequence = self._stream_sequences.get(stream, 0)
         self._stream_sequences[stream] = sequence + 1 & 0xFFFF
         for at in range(0, len(payload), _FRAGMENT_BYTES):

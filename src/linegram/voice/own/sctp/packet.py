@@ -14,7 +14,10 @@ _SACK: Final = struct.Struct("!IIHH")
 _GAP: Final = struct.Struct("!HH")
 _INIT: Final = struct.Struct("!IIHHI")
 _PARAMETER: Final = struct.Struct("!HH")
-_MOST_CHUNKS: Final = 64
+MOST_CHUNKS: Final = 64
+LONGEST_PACKET_BYTES: Final = 4 << 10
+"""Ends keep to what fits in a datagram; the checksum of more would only cost."""
+
 _STATE_COOKIE: Final = 7
 
 LAST_FRAGMENT: Final = 1
@@ -118,8 +121,8 @@ def parse_packet(datagram: bytes) -> SctpPacket:
 
     Raises RemoteProtocolError for anything that is none, a wrong checksum included.
     """
-    if len(datagram) < _HEAD.size:
-        raise RemoteProtocolError("SCTP packet shorter than its header")
+    if not _HEAD.size <= len(datagram) <= LONGEST_PACKET_BYTES:
+        raise RemoteProtocolError(f"SCTP packet of {len(datagram)} bytes")
     source, target, tag, _ = _HEAD.unpack_from(datagram)
     (checksum,) = _CHECKSUM.unpack_from(datagram, 8)
     if crc32c(datagram[:8] + bytes(4) + datagram[12:]) != checksum:
@@ -127,7 +130,7 @@ def parse_packet(datagram: bytes) -> SctpPacket:
     chunks: list[Chunk] = []
     at = _HEAD.size
     while at < len(datagram):
-        if at + _CHUNK.size > len(datagram) or len(chunks) == _MOST_CHUNKS:
+        if at + _CHUNK.size > len(datagram) or len(chunks) == MOST_CHUNKS:
             raise RemoteProtocolError("SCTP packet that ends inside a chunk, or has too many")
         kind, flags, length = _CHUNK.unpack_from(datagram, at)
         if length < _CHUNK.size or at + length > len(datagram):
