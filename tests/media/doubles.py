@@ -1,11 +1,14 @@
 """A voice engine without a network: tests say what is heard and see what is said. And free ports."""
 
 import socket
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 import numpy as np
 
+from linegram.link.figures import LegFigures
 from linegram.link.voice import VoiceParameters
+from linegram.rtp.packet import PassedPacket
 from linegram.voice.engine import PcmFrame, VoiceEvent, VoiceLeg
 
 
@@ -19,6 +22,11 @@ class ScriptedLeg:
         self.signals: list[bytes] = []
         self.events: list[VoiceEvent] = []
         self.pulls = 0
+        self.passes_opus = False
+        self.packets_to_hear: list[PassedPacket] = []
+        self.packets_said: list[PassedPacket] = []
+        self.is_muted = False
+        self.figures = LegFigures()
         self.is_closed = False
 
     def receive_signal(self, payload: bytes) -> None:
@@ -31,6 +39,21 @@ class ScriptedLeg:
     def pull(self) -> PcmFrame:
         self.pulls += 1
         return self.to_hear
+
+    def push_opus(self, packets: Sequence[PassedPacket]) -> None:
+        assert self.passes_opus
+        self.packets_said += packets
+
+    def pull_opus(self) -> Sequence[PassedPacket]:
+        assert self.passes_opus
+        given, self.packets_to_hear = self.packets_to_hear, []
+        return given
+
+    def mute(self, *, is_muted: bool) -> None:
+        self.is_muted = is_muted
+
+    def statistics(self) -> LegFigures:
+        return self.figures
 
     def handle_timer(self, now: float) -> None:
         return

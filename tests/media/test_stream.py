@@ -224,7 +224,7 @@ def test_reports_tell_loss_jitter_and_round_trip_to_the_other_end() -> None:
 def test_goodbye_lets_the_next_source_in_at_once() -> None:
     sender, receiver = open_stream({8: "PCMA"}, seed=2), open_stream({8: "PCMA"})
     talk(sender, Wire(receiver), 0.2)
-    assert receiver.receive_rtcp(sender.goodbye(0.2), 0.2)
+    assert receiver.receive_rtcp(sender.goodbye(0.2) or b"", 0.2)
     (datagram,) = open_stream({8: "PCMA"}, seed=3).push(silence(160), 0.2)
     assert receiver.receive_rtp(datagram, 0.2)
 

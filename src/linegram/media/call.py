@@ -8,8 +8,8 @@ from linegram.link.events import CallMeasured, DigitReceived
 from linegram.media.control import MediaSilent
 from linegram.media.pbx_leg import PbxLeg
 from linegram.media.sound import ToneSound
-from linegram.media.stream_reports import StreamStatistics
 from linegram.media.voice_side import VoiceReport, VoiceSide
+from linegram.rtp.reports import StreamStatistics
 from linegram.units import CallId, LegId
 
 

@@ -15,8 +15,8 @@ from linegram.media.control import HostSettings, MediaSilent, RemoteMedia
 from linegram.media.latch import Latch
 from linegram.media.sockets import MediaSockets
 from linegram.media.stream import RtpStream, StreamSettings
-from linegram.media.stream_reports import StreamStatistics
 from linegram.media.watch import MediaWatch
+from linegram.rtp.reports import StreamStatistics
 from linegram.units import LegId
 
 log = structlog.get_logger()
@@ -131,8 +131,9 @@ class PbxLeg:
     def close(self, now: float) -> None:
         """Say goodbye, keep the figures and free the ports."""
         if self._stream is not None:
-            if self._rtcp.target is not None:
-                self.sockets.send_rtcp(self._stream.goodbye(now), self._rtcp.target)
+            goodbye = self._stream.goodbye(now)
+            if goodbye is not None and self._rtcp.target is not None:
+                self.sockets.send_rtcp(goodbye, self._rtcp.target)
             self.statistics = self._stream.statistics(now)
             self._stream.close()
         self.sockets.close()

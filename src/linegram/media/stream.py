@@ -5,7 +5,7 @@ Sockets, source addresses and the 20 ms tick belong to the media host, which
 in each tick hands in what has arrived, pulls one frame and pushes one frame.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,13 +14,16 @@ import structlog
 
 from linegram.audio.codec import Codec, open_codec
 from linegram.audio.frame import FRAME_MS, PcmFrame, samples_per_frame, silence
+from linegram.audio.opus import OpusCodec
+from linegram.audio.opus_toc import read_opus_form
 from linegram.audio.resample import Resampler
 from linegram.audio.splice import lengthen, shorten
 from linegram.errors import RemoteProtocolError
-from linegram.media.stream_reports import StreamReports, StreamStatistics
 from linegram.rtp.jitter_buffer import Advice, JitterBuffer, Missing
-from linegram.rtp.packet import RtpPacket
+from linegram.rtp.packet import PassedPacket, RtpPacket
+from linegram.rtp.pass_through import PassThrough
 from linegram.rtp.receiver import RtpReceiver
+from linegram.rtp.reports import StreamReports, StreamStatistics
 from linegram.rtp.sender import RtpSender, SourceStart
 
 _QUIET_PEAK: Final = 400
@@ -82,7 +85,12 @@ class RtpStream:
         self._receiver = _open_receiver(settings, self._codecs)
         self._buffer = self._receiver.buffer
         self._sender = _open_sender(settings, codec.clock_hz, random)
-        self._reports = StreamReports(self._sender, self._receiver, now, random)
+        self._reports = StreamReports(self._sender, self._receiver, now, random, codec=codec.name)
+        self._passing = PassThrough(self._receiver, self._sender, _opus_ticks, self._frame_ticks)
+        self._opus_types = frozenset(
+            number for number, one in self._codecs.items() if one.name == OpusCodec.name
+        )
+        self._has_other_codec = False
 
     # -- from the network
 
@@ -99,6 +107,7 @@ class RtpStream:
 
     def pull(self, now: float) -> PcmFrame:
         """Give the next 20 ms to hear; always a frame, concealed or silent where nothing came."""
+        self._passing.stop()
         if not len(self._pending):
             samples = self._adjust(self._next_samples(now), now)
             if len(samples) == self._frame_samples:
@@ -135,6 +144,24 @@ class RtpStream:
         is_full = len(self._outgoing) * FRAME_MS >= self._settings.ptime_ms
         return self._flush() if is_full else []
 
+    # -- unopened
+
+    @property
+    def passes_opus(self) -> bool:
+        """Ready Opus packets can go in and out now: no digit is under way, the peer sends nothing else."""
+        self._has_other_codec = self._has_other_codec or self._passing.has_other_type
+        is_opus = self._settings.send_type in self._opus_types
+        return is_opus and not self._has_other_codec and not self._sender.is_sending_digits
+
+    def pull_opus(self) -> list[PassedPacket]:
+        """Give what came since the last time, in place of `pull`; at first what was about to be heard."""
+        self._pending = silence(0)
+        return self._passing.take(self._opus_types)
+
+    def push_opus(self, packets: Sequence[PassedPacket], now: float) -> list[bytes]:
+        """Give the datagrams for ready packets, in place of `push`; 20 ms pass."""
+        return [*self._flush(), *self._passing.give(packets, now)]
+
     def press(self, digit: str, duration_ms: int = 160) -> None:
         """Send a digit as a telephone event, in place of audio.
 
@@ -146,8 +173,8 @@ class RtpStream:
         """Give the RTCP datagram that is due, if any."""
         return self._reports.due(now)
 
-    def goodbye(self, now: float) -> bytes:
-        """Give the last RTCP datagram of this stream."""
+    def goodbye(self, now: float) -> bytes | None:
+        """Give the last RTCP datagram of this stream; None when nothing was ever said."""
         return self._reports.goodbye(now)
 
     # -- about it
@@ -164,6 +191,8 @@ class RtpStream:
 
     def statistics(self, now: float) -> StreamStatistics:
         """Give the figures of the stream so far."""
+        self._reports.packets_passed = self._passing.packets_passed
+        self._reports.duplicates_passing = self._passing.duplicates
         return self._reports.statistics(now)
 
     def close(self) -> None:
@@ -249,6 +278,10 @@ class RtpStream:
         payload = self._send_codec.encode(np.concatenate(self._outgoing))
         self._outgoing.clear()
         return [self._sender.audio(payload, count * self._frame_ticks)]
+
+
+def _opus_ticks(payload: bytes) -> int:
+    return read_opus_form(payload).duration_ticks
 
 
 def _open_receiver(settings: StreamSettings, codecs: Mapping[int, Codec]) -> RtpReceiver:

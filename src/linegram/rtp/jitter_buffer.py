@@ -1,9 +1,11 @@
 """Adaptive playout: puts packets back in order and decides when each is heard.
 
 The buffer plays its *target* behind the fastest packets, and the target follows
-the observed spread (see `transit.py`). It knows nothing of codecs: the caller
-tells how long a taken packet was, and carries out `advice` (drop or insert a
-frame) where it is least heard.
+the observed spread (see `transit.py`). Where packets get lost and the following
+ones hold redundancy, the target is a packet longer, so that the following one is
+here in time. The buffer knows nothing of codecs: the caller tells how long a taken
+packet was and whether it held redundancy, and carries out `advice` (drop or insert
+a frame) where it is least heard.
 """
 
 from enum import Enum, auto
@@ -22,15 +24,18 @@ _MAX_PACKETS: Final = 256
 _MAX_REMEMBERED_GAPS: Final = 512
 _DISTRUST_AFTER: Final = 5
 _NOTHING_PLAYED: Final = -(1 << 62)
+_MISSED_MEMORY_PACKETS: Final = 50
+_MUCH_MISSED: Final = 0.03
+_LITTLE_MISSED: Final = 0.01
 
 
 class Missing(Enum):
-    """Why there is no packet to play now; each stands for 20 ms."""
+    """Why there is no packet to play now; `JitterBuffer.missing_ticks` says for how long."""
 
     LOST = auto()
-    """The packet due was lost or is late, and later ones are here: conceal one frame."""
+    """The packet due was lost or is late, and later ones are here: recover or conceal."""
     PAUSE = auto()
-    """The sender left a hole in the timestamps without losing a packet: silence for one frame."""
+    """The sender left a hole in the timestamps without losing a packet: a quiet moment."""
     STARVED = auto()
     """Nothing is here: conceal."""
     FILLING = auto()
@@ -64,6 +69,9 @@ class JitterBuffer:
         self._is_filling = True
         self._filling_since = 0.0
         self._insistence = self._late_in_a_row = 0
+        self._following: RtpPacket | None = None
+        self._missed_share = 0.0
+        self._awaits_redundancy = self._has_redundancy = False
 
     # -- the network side
 
@@ -100,6 +108,7 @@ class JitterBuffer:
         self._gaps.clear()
         self._next_sequence = self._newest_sequence = _NOTHING_PLAYED
         self._starved_ticks = self._insistence = self._late_in_a_row = 0
+        self._following = None
         self._is_filling = True
 
     def drain(self) -> list[tuple[int, RtpPacket]]:
@@ -130,19 +139,20 @@ class JitterBuffer:
                 return packet
         return self._starve()
 
-    def played(self, duration_ticks: int) -> None:
-        """Move the playout point behind the packet just taken."""
+    def played(self, duration_ticks: int, *, has_redundancy: bool = False) -> None:
+        """Move the playout point behind the packet just taken; say whether it repeats the one before."""
         self._playout_ticks += duration_ticks
+        self._packet_ticks = duration_ticks
+        self._has_redundancy = has_redundancy
 
     def following(self) -> RtpPacket | None:
-        """Look, after LOST, at the packet straight after the missing one: it may hold redundancy."""
-        packet = self._packets.get(self._next_sequence + 1)
-        if (
-            packet is None
-            or self._transit.extend(packet.timestamp) - self._playout_ticks > self._frame_ticks // 2
-        ):
-            return None
-        return packet
+        """Look, after LOST, at the packet that begins where the hole ends: it may hold redundancy."""
+        return self._following
+
+    @property
+    def loses_much(self) -> bool:
+        """Say whether enough packets are missing for their redundancy to be worth waiting for."""
+        return self._awaits_redundancy
 
     def advice(self, now: float) -> Advice:
         """Say whether 20 ms should be dropped or inserted; ask once a frame, it has patience."""
@@ -170,7 +180,10 @@ class JitterBuffer:
     @property
     def target_ticks(self) -> float:
         """How far behind the fastest packets playout should be."""
-        return min(self._max_ticks, max(self._min_ticks, self._min_ticks / 2 + self._transit.spread_ticks))
+        wanted = max(self._min_ticks, self._min_ticks / 2 + self._transit.spread_ticks)
+        if self._awaits_redundancy and self._has_redundancy:
+            wanted += self._packet_ticks
+        return min(self._max_ticks, wanted)
 
     @property
     def target_ms(self) -> float:
@@ -192,7 +205,7 @@ class JitterBuffer:
     def _set_clock(self, clock_hz: int) -> None:
         self._clock_hz = clock_hz
         self._per_ms = clock_hz / 1000
-        self._frame_ticks = clock_hz * _FRAME_MS // 1000
+        self._frame_ticks = self._packet_ticks = self.missing_ticks = clock_hz * _FRAME_MS // 1000
         self._min_ticks = self._min_ms * self._per_ms
         self._max_ticks = self._max_ms * self._per_ms
         self._transit = Transit(clock_hz, (self._first_ms - self._min_ms / 2) * self._per_ms)
@@ -243,7 +256,8 @@ class JitterBuffer:
         return next(iter(times.values()))
 
     def _bridge(self, sequence: int, packet: RtpPacket) -> Missing | None:
-        """Fill what lies between the playout point and the next packet, one frame at a time."""
+        """Fill what lies between the playout point and the next packet."""
+        self._following = None
         gap = self._transit.extend(packet.timestamp) - self._playout_ticks
         already_bridged = min(max(gap, 0), self._starved_ticks)
         self._starved_ticks = 0
@@ -252,8 +266,12 @@ class JitterBuffer:
         if gap < self._frame_ticks // 2:
             return None
         self._heard_ticks = self._playout_ticks
-        self._playout_ticks += min(gap, self._frame_ticks)
-        return Missing.PAUSE if sequence == self._next_sequence else Missing.LOST
+        is_pause = sequence == self._next_sequence
+        is_last_step = not is_pause and gap < self._packet_ticks + self._frame_ticks // 2
+        self.missing_ticks = gap if is_last_step else min(gap, self._frame_ticks)
+        self._following = packet if is_last_step else None
+        self._playout_ticks += self.missing_ticks
+        return Missing.PAUSE if is_pause else Missing.LOST
 
     def _is_in_time(self, packet: RtpPacket, now: float) -> bool:
         """Put the playout point on a packet; if its time was concealed, only when more delay is wanted."""
@@ -270,6 +288,7 @@ class JitterBuffer:
     def _starve(self) -> Missing:
         """Let time pass without moving the playout point: what comes late can still be heard."""
         self._starved_ticks += self._frame_ticks
+        self.missing_ticks = self._frame_ticks
         self._heard_ticks = self._playout_ticks
         if self._starved_ticks >= _STARVED_MS * self._per_ms:
             self._is_filling = True
@@ -279,15 +298,25 @@ class JitterBuffer:
         """Go past `sequence`, remembering the numbers that never came."""
         del self._packets[sequence]
         if self._next_sequence != _NOTHING_PLAYED:
+            self._note_missed(sequence - self._next_sequence)
             for skipped in range(max(self._next_sequence, sequence - _MAX_REMEMBERED_GAPS), sequence):
                 self._gaps[skipped] = None
             while len(self._gaps) > _MAX_REMEMBERED_GAPS:
                 del self._gaps[next(iter(self._gaps))]
         self._next_sequence = sequence + 1
 
+    def _note_missed(self, count: int) -> None:
+        """Follow the share of packets that are not here when their time comes."""
+        self._missed_share += ((1.0 if count > 0 else 0.0) - self._missed_share) / _MISSED_MEMORY_PACKETS
+        if self._missed_share > _MUCH_MISSED:
+            self._awaits_redundancy = True
+        elif self._missed_share < _LITTLE_MISSED:
+            self._awaits_redundancy = False
+
     def _insist(self, advice: Advice, off_ticks: float) -> Advice:
         """Advise only when the delay has been off for half a second on end; sooner when it is far off."""
-        self._insistence += max(1, min(3, int(off_ticks / (2 * self._frame_ticks))))
+        frames = max(1, min(3, self._packet_ticks // self._frame_ticks))
+        self._insistence += frames * max(1, min(3, int(off_ticks / (2 * self._frame_ticks))))
         return advice if self._insistence >= _PATIENCE_FRAMES else Advice.KEEP
 
     def _overflow(self) -> None:

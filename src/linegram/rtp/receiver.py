@@ -48,6 +48,7 @@ class RtpReceiver:
         self._digit_receiver = DigitReceiver()
         self._candidate: int | None = None
         self._lost_with_earlier_sources = 0
+        self._bursts_of_earlier_sources = 0
 
     def receive(self, datagram: bytes, now: float) -> bool:
         """Take in one datagram; False when it is no RTP packet or not (yet) of our source. Never raises."""
@@ -79,11 +80,16 @@ class RtpReceiver:
         current = max(0, self.reception.sequence.lost) if self.reception else 0
         return self._lost_with_earlier_sources + current
 
+    @property
+    def bursts(self) -> int:
+        """How many times one or more packets in a row were missing."""
+        current = self.reception.sequence.gaps if self.reception else 0
+        return self._bursts_of_earlier_sources + current
+
     def goodbye(self, ssrc: int) -> None:
         """Note that a source left, so that the next one is believed at once."""
         if self.reception is not None and self.reception.ssrc == ssrc:
-            self._lost_with_earlier_sources = self.packets_lost
-            self.reception = None
+            self._end_source()
 
     def _sort(self, packet: RtpPacket, sequence: int, now: float) -> None:
         clock_hz = self._audio_clocks_hz.get(packet.payload_type)
@@ -130,9 +136,15 @@ class RtpReceiver:
         if reception is not None and self._candidate != packet.ssrc:
             self._candidate = packet.ssrc
             return None
-        self._lost_with_earlier_sources = self.packets_lost
+        self._end_source()
         self._candidate = None
         self._digit_receiver = DigitReceiver()
         self.buffer.reset()
         self.reception = Reception(packet.ssrc, packet.sequence)
         return self.reception
+
+    def _end_source(self) -> None:
+        """Keep what was counted of a source that is over."""
+        self._lost_with_earlier_sources = self.packets_lost
+        self._bursts_of_earlier_sources = self.bursts
+        self.reception = None

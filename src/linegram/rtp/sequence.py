@@ -23,6 +23,7 @@ class SequenceTracker:
     def __init__(self, first: int) -> None:
         self._start(first)
         self.received = 0
+        self.gaps = 0
 
     def _start(self, first: int) -> None:
         self._base = first
@@ -37,6 +38,7 @@ class SequenceTracker:
         delta = (sequence - self.highest) & 0xFFFF
         if delta < _MAX_DROPOUT:
             extended = self.highest + delta
+            self.gaps += delta > 1
             self.highest = extended
         elif delta > _WRAP - _MAX_MISORDER:
             extended = self.highest + delta - _WRAP

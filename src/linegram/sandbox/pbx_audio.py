@@ -17,8 +17,8 @@ from linegram.link.events import DigitReceived
 from linegram.media.control import HostSettings, LocalMedia
 from linegram.media.pbx_leg import PbxLeg
 from linegram.media.sockets import MediaSockets
-from linegram.media.stream_reports import StreamStatistics
 from linegram.media.tick import TickClock
+from linegram.rtp.reports import StreamStatistics
 from linegram.sip.audio_stream import AudioStream
 from linegram.units import LegId
 

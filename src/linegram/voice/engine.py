@@ -1,10 +1,12 @@
-"""What a voice engine must offer. May know nothing of any engine, of RTP or of calls.
+"""What a voice engine must offer. May know nothing of any engine or of calls.
 
 The media host drives a leg from its 20 ms tick: it pushes one frame, pulls
 one frame, and collects events. No thread and no future appears here; an
-engine that has threads of its own hides them.
+engine that has threads of its own hides them. A leg that passes Opus also takes
+and gives ready packets in place of frames; each tick is one or the other.
 """
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -12,8 +14,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from linegram.link.figures import LegFigures
 from linegram.link.voice import VoiceParameters
 from linegram.outcomes import EndReason
+from linegram.rtp.packet import PassedPacket
 
 PcmFrame = NDArray[np.int16]
 """Mono PCM16, 20 ms long at the leg's rate."""
@@ -60,6 +64,31 @@ class VoiceLeg(Protocol):
 
     def pull(self) -> PcmFrame:
         """Return the next 20 ms heard from the far end; silence when there is none."""
+
+    @property
+    def passes_opus(self) -> bool:
+        """Ready Opus packets can go in and out now; False for an engine that cannot."""
+
+    def push_opus(self, packets: Sequence[PassedPacket]) -> None:
+        """Send ready packets in place of a frame: none, one or several; 20 ms pass.
+
+        Raises LocalProtocolError from an engine that cannot.
+        """
+
+    def pull_opus(self) -> Sequence[PassedPacket]:
+        """Return what has come since the last time, unopened, in place of a frame.
+
+        The first time begins with what was about to be heard. Raises LocalProtocolError as above.
+        """
+
+    def mute(self, *, is_muted: bool) -> None:
+        """Say nothing from now on, or speak again; the far end is told where the engine can.
+
+        Go on pushing: what is pushed meanwhile is dropped, not kept.
+        """
+
+    def statistics(self) -> LegFigures:
+        """Return the figures of the leg so far; what the engine cannot tell is left at its default."""
 
     def handle_timer(self, now: float) -> None:
         """Do what time asks for; called once per tick with the monotonic clock in seconds.

@@ -7,14 +7,18 @@ control thread.
 
 import itertools
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final
 
 import ntgcalls
 from ntgcalls import ConnectionState, FrameData, NTgCalls, StreamDevice, StreamMode
 
+from linegram.audio.frame import FRAME_MS
 from linegram.errors import LocalProtocolError, UnavailableError
+from linegram.link.figures import LegFigures
 from linegram.link.voice import VoiceParameters
 from linegram.outcomes import EndReason
+from linegram.rtp.packet import PassedPacket
 from linegram.voice.engine import (
     PcmFrame,
     RemoteMuteChanged,
@@ -37,6 +41,8 @@ _GONE: Final = (ConnectionState.TIMEOUT, ConnectionState.FAILED, ConnectionState
 class NtgcallsLeg:
     """One call of the library. Methods are for the tick thread, `report_*` and `take_*` for the others."""
 
+    passes_opus = False
+
     def __init__(
         self, parameters: VoiceParameters, sample_hz: int, call: int, engine: "NtgcallsEngine"
     ) -> None:
@@ -49,6 +55,8 @@ class NtgcallsLeg:
         self._half_bytes = sample_hz // 100 * 2
         self._is_connected = False
         self._is_closed = False
+        self._is_muted = False
+        self._ticks = 0
 
     def receive_signal(self, payload: bytes) -> None:
         """Pass signalling bytes to the control thread, which keeps them until the call joins."""
@@ -62,7 +70,7 @@ class NtgcallsLeg:
         """
         if self._is_closed or not self._is_connected:
             return
-        pcm = frame.tobytes()
+        pcm = bytes(frame.nbytes) if self._is_muted else frame.tobytes()
         if frame.dtype.itemsize != 2 or len(pcm) != 2 * self._half_bytes:
             raise LocalProtocolError(f"a voice frame of {len(pcm)} bytes at {self.sample_hz} Hz")
         self._engine.send(self._call, pcm[: self._half_bytes])
@@ -70,7 +78,27 @@ class NtgcallsLeg:
 
     def pull(self) -> PcmFrame:
         """Return the next 20 ms heard; read-only silence when there is none."""
+        self._ticks += 1
         return self._heard.pull()
+
+    def push_opus(self, packets: Sequence[PassedPacket]) -> None:  # noqa: ARG002
+        """Refuse: the library takes PCM only."""
+        raise LocalProtocolError("ntgcalls passes no Opus packets")
+
+    def pull_opus(self) -> Sequence[PassedPacket]:
+        """Refuse: the library gives PCM only."""
+        raise LocalProtocolError("ntgcalls passes no Opus packets")
+
+    def mute(self, *, is_muted: bool) -> None:
+        """Send silence from now on, or sound again.
+
+        The far end is not told: a short mute of the library's own delays the rest of the call by 475 ms.
+        """
+        self._is_muted = is_muted
+
+    def statistics(self) -> LegFigures:
+        """Return how long the leg was pulled; the library tells nothing of its packets."""
+        return LegFigures(codec="opus", duration_s=self._ticks * FRAME_MS / 1000)
 
     def handle_timer(self, now: float) -> None:
         """Look whether the control thread still works; the library keeps its own time.

@@ -1,31 +1,23 @@
 """The sound of a leg: frames to Opus in RTP and back, and the RTCP beside it. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from linegram.audio.frame import FRAME_MS, PcmFrame
 from linegram.audio.opus import OpusCodec
-from linegram.errors import RemoteProtocolError
-from linegram.rtp.rtcp import (
-    Goodbye,
-    ReceiverReport,
-    ReportBlock,
-    RtcpPacket,
-    SenderReport,
-    SourceDescription,
-    compact_ntp,
-    ntp_time,
-    parse_compound,
-    serialise_compound,
-)
+from linegram.audio.opus_toc import read_opus_form
+from linegram.link.figures import LegFigures
+from linegram.rtp.packet import PassedPacket
+from linegram.rtp.pass_through import PassThrough
+from linegram.rtp.reports import StreamReports
 from linegram.rtp.sender import RtpSender, SourceStart
+from linegram.voice.figures import leg_figures
 from linegram.voice.own.negotiation import Stream
 from linegram.voice.own.playout import Playout
 
 _COMPLEXITY: Final = 0
 """Telephone speech gains little from more; the CPU of many calls is here."""
 
-_REPORT_S: Final = 5.0
 _LEAST_LOSS_PERCENT: Final = 5
 """From here on Opus sends redundancy along: mobile networks lose before they report it."""
 
@@ -35,17 +27,22 @@ class VoiceAudio:
 
     def __init__(self, sample_hz: int, ssrc: int, random: Callable[[], float], now: float) -> None:
         """Prepare for frames at `sample_hz`; `random` gives numbers from 0.0 up to 1.0."""
-        self._codec = OpusCodec(sample_hz, complexity=_COMPLEXITY, loss_percent=_LEAST_LOSS_PERCENT)
+        self._codec = OpusCodec(sample_hz)
         self._frame_ticks = self._codec.clock_hz * FRAME_MS // 1000
-        self._random = random
         start = SourceStart(ssrc, int(random() * 0x8000), int(random() * (1 << 32)))
         self._sender = RtpSender(start, payload_type=0, clock_hz=self._codec.clock_hz)
         self._playout = Playout(self._codec)
         self._outgoing: Stream | None = None
         self._incoming: Stream | None = None
-        self._report_at = now + _REPORT_S * random()
-        self._sent_at_last_report = 0
-        self.malformed = 0
+        receiver = self._playout.receiver
+        self._reports = StreamReports(self._sender, receiver, now, random, codec=self._codec.name)
+        self._passing = PassThrough(receiver, self._sender, _opus_ticks, self._frame_ticks)
+        self.is_muted = False
+
+    @property
+    def malformed(self) -> int:
+        """How many packets could not be read."""
+        return self._playout.receiver.malformed
 
     def agree(self, outgoing: Stream | None, incoming: Stream | None) -> None:
         """Send and hear what both ends have agreed on, also when it changes in the call."""
@@ -61,9 +58,9 @@ class VoiceAudio:
         self._incoming = incoming
 
     def push(self, frame: PcmFrame, now: float) -> bytes | None:
-        """Give the RTP packet of the next 20 ms, None while the far end does not want it."""
+        """Give the RTP packet of the next 20 ms; None while muted, or while the far end does not want it."""
         self._sender.frame_begins_at = now
-        if self._outgoing is None:
+        if self._outgoing is None or self.is_muted:
             self._sender.skip(self._frame_ticks)
             return None
         return self._sender.audio(self._codec.encode(frame), self._frame_ticks)
@@ -76,51 +73,54 @@ class VoiceAudio:
 
     def pull(self, now: float) -> PcmFrame:
         """Give the next 20 ms heard."""
+        self._passing.stop()
         return self._playout.pull(now)
+
+    @property
+    def passes_opus(self) -> bool:
+        """Both ends have agreed: ready packets can go in and out."""
+        return self._outgoing is not None and self._incoming is not None
+
+    def push_opus(self, packets: Sequence[PassedPacket], now: float) -> list[bytes]:
+        """Give the RTP packets for ready ones, in place of `push`; 20 ms pass."""
+        if self._outgoing is None or self.is_muted:
+            self._sender.skip(self._frame_ticks)
+            return []
+        return self._passing.give(packets, now)
+
+    def pull_opus(self) -> list[PassedPacket]:
+        """Give what came since the last time, in place of `pull`; at first what was about to be heard."""
+        if self._incoming is None:
+            return []
+        self._playout.forget_rest()
+        return self._passing.take(frozenset((self._incoming.payload_type,)))
 
     def receive_rtcp(self, compound: bytes, now: float) -> None:
         """Take in an RTCP packet: the far end's losses steer our redundancy."""
-        try:
-            packets = parse_compound(compound)
-        except RemoteProtocolError:
-            self.malformed += 1
-            return
-        for packet in packets:
-            if isinstance(packet, SenderReport | ReceiverReport):
-                self._take_report(packet, now)
+        is_valid = self._reports.receive(compound, now)
+        if is_valid and self._reports.remote_loss_percent is not None:
+            self._codec.expect_loss(max(_LEAST_LOSS_PERCENT, round(self._reports.remote_loss_percent)))
 
     def rtcp_due(self, now: float) -> bytes | None:
-        """Give the report when its time has come: every 2.5 to 7.5 s (RFC 3550 section 6.2)."""
-        if now < self._report_at:
-            return None
-        self._report_at = now + _REPORT_S * (0.5 + self._random())
-        return serialise_compound((self._report(now), self._name()))
+        """Give the report when its time has come (RFC 3550 section 6.2)."""
+        return self._reports.due(now)
 
-    def goodbye(self, now: float) -> bytes:
-        """Give the last report (RFC 3550 section 6.6)."""
-        return serialise_compound((self._report(now), self._name(), Goodbye((self._sender.ssrc,))))
+    def goodbye(self, now: float) -> bytes | None:
+        """Give the last report (RFC 3550 section 6.6); None when nothing was ever said."""
+        return self._reports.goodbye(now)
+
+    def statistics(self, now: float) -> LegFigures:
+        """Give the figures so far."""
+        reports = self._reports
+        reports.frames_concealed, reports.slips = self._playout.frames_concealed, self._playout.slips
+        reports.packets_passed = self._passing.packets_passed
+        reports.duplicates_passing = self._passing.duplicates
+        return leg_figures(reports.statistics(now), self._codec.name)
 
     def close(self) -> None:
         """Free the codec. Safe to repeat."""
         self._codec.close()
 
-    def _report(self, now: float) -> RtcpPacket:
-        reception, sender = self._playout.receiver.reception, self._sender
-        blocks: tuple[ReportBlock, ...] = () if reception is None else (reception.report_block(now),)
-        if sender.packets_sent == self._sent_at_last_report:
-            return ReceiverReport(sender.ssrc, blocks)
-        self._sent_at_last_report = sender.packets_sent
-        packets, size = sender.packets_sent & 0xFFFF_FFFF, sender.bytes_sent & 0xFFFF_FFFF
-        return SenderReport(sender.ssrc, ntp_time(now), sender.timestamp_at(now), packets, size, blocks)
 
-    def _name(self) -> SourceDescription:
-        return SourceDescription.named(self._sender.ssrc, f"{self._sender.ssrc:08x}")
-
-    def _take_report(self, packet: SenderReport | ReceiverReport, now: float) -> None:
-        reception = self._playout.receiver.reception
-        if isinstance(packet, SenderReport) and reception is not None and reception.ssrc == packet.ssrc:
-            reception.sender_report_arrived(compact_ntp(packet.ntp), now)
-        for block in packet.blocks:
-            if block.ssrc == self._sender.ssrc:
-                lost_percent = round(block.fraction_lost * 100 / 256)
-                self._codec.expect_loss(max(_LEAST_LOSS_PERCENT, lost_percent))
+def _opus_ticks(payload: bytes) -> int:
+    return read_opus_form(payload).duration_ticks

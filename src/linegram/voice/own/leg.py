@@ -1,7 +1,7 @@
 """One call's voice leg: joins signalling, path, sound and ways, and watches that the far end is there."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -9,7 +9,9 @@ import structlog
 
 from linegram.audio.frame import samples_per_frame, silence
 from linegram.errors import LocalProtocolError, RemoteProtocolError
+from linegram.link.figures import LegFigures
 from linegram.outcomes import EndReason
+from linegram.rtp.packet import PassedPacket
 from linegram.voice.engine import (
     PcmFrame,
     RemoteMuteChanged,
@@ -65,7 +67,7 @@ class OwnLeg:
         self._state = VoiceState.CONNECTING
         self._events: deque[VoiceEvent] = deque()
         self._is_far_muted = False
-        self._has_said_state = False
+        self._said_muted: bool | None = None
         self._slow_at = 0.0
         self._opened_at = clock()
         self._say_hello(self._opened_at)
@@ -107,6 +109,35 @@ class OwnLeg:
         if self._state is VoiceState.CONNECTED and self._path.ice.path is not None:
             self._drain(now, self._path.ice.path.way)
         return silence(self._frame_samples) if self.is_closed else self._audio.pull(now)
+
+    @property
+    def passes_opus(self) -> bool:
+        """Ready Opus packets can go in and out now."""
+        return self._state is VoiceState.CONNECTED and self._audio.passes_opus
+
+    def push_opus(self, packets: Sequence[PassedPacket]) -> None:
+        """Send ready packets in place of a frame; before the leg is connected they go nowhere."""
+        if self._state is not VoiceState.CONNECTED:
+            return
+        now = self._clock()
+        for packet in self._audio.push_opus(packets, now):
+            self._send(self._path.send_rtp(packet), now)
+
+    def pull_opus(self) -> Sequence[PassedPacket]:
+        """Return what came since the last time, unopened, in place of a frame."""
+        if self._state is not VoiceState.CONNECTED or self._path.ice.path is None:
+            return ()
+        self._drain(self._clock(), self._path.ice.path.way)
+        return self._audio.pull_opus()
+
+    def mute(self, *, is_muted: bool) -> None:
+        """Send no sound from now on, or send it again, and tell the far end, as libwebrtc ends do."""
+        self._audio.is_muted = is_muted
+        self._tell_state(self._clock())
+
+    def statistics(self) -> LegFigures:
+        """Return the figures of the leg so far."""
+        return self._audio.statistics(self._clock())
 
     def handle_timer(self, now: float) -> None:
         """Do what time asks for; when connected, not in every tick."""
@@ -190,13 +221,23 @@ class OwnLeg:
             self._events.append(VoiceSignal(packet))
         negotiation = self._signalling.negotiation
         self._audio.agree(negotiation.outgoing, negotiation.incoming)
-        if self._path.is_up and not self._has_said_state:
-            self._has_said_state = True
-            self._path.send_text(write_message(MediaState()), now)
+        self._tell_state(now)
         self._send_waiting(now)
         if self._state is VoiceState.CONNECTING and self._path.is_up and negotiation.outgoing is not None:
             self._state = VoiceState.CONNECTED
             self._events.append(VoiceStateChanged(VoiceState.CONNECTED))
+
+    def _tell_state(self, now: float) -> None:
+        """Say whether we are muted: once at the start, then at each change."""
+        if (
+            self._state is VoiceState.ENDED
+            or not self._path.is_up
+            or self._said_muted == self._audio.is_muted
+        ):
+            return
+        self._said_muted = self._audio.is_muted
+        self._path.send_text(write_message(MediaState(muted=self._said_muted)), now)
+        self._send_waiting(now)
 
     def _send_waiting(self, now: float) -> None:
         while (datagram := self._path.next_datagram()) is not None:
@@ -228,12 +269,16 @@ class OwnLeg:
         self._leave()
         self._events.append(VoiceStateChanged(VoiceState.ENDED, reason))
 
+    def _say_goodbye(self, now: float) -> None:
+        if (goodbye := self._audio.goodbye(now)) is not None:
+            self._send(self._path.send_rtcp(goodbye), now)
+
     def _leave(self) -> None:
         if self._state is VoiceState.ENDED:
             return
         now = self._clock()
         if self._state is VoiceState.CONNECTED:
-            self._send(self._path.send_rtcp(self._audio.goodbye(now)), now)
+            self._say_goodbye(now)
         self._path.close()
         self._send_waiting(now)
         self._state = VoiceState.ENDED

@@ -32,11 +32,17 @@ class Playout:
         self.receiver = RtpReceiver(self._buffer, audio_clocks_hz=self._clocks_hz)
         self._pending: PcmFrame = silence(0)
         self._postponed = 0
+        self.frames_concealed = 0
+        self.slips = 0
 
     def expect(self, payload_type: int) -> None:
         """Take packets of this number, and of no other, for Opus."""
         self._clocks_hz.clear()
         self._clocks_hz[payload_type] = self._codec.clock_hz
+
+    def forget_rest(self) -> None:
+        """Drop what is left of the packet that is being heard: somebody else plays from now on."""
+        self._pending = silence(0)
 
     def pull(self, now: float) -> PcmFrame:
         """Give the next 20 ms; always a frame, concealed or silent where nothing came."""
@@ -55,6 +61,8 @@ class Playout:
             return self._decoded(taken)
         if taken is Missing.FILLING:
             return silence(self._frame_samples)
+        if taken is not Missing.PAUSE:
+            self.frames_concealed += 1
         following = self._buffer.following() if taken is Missing.LOST else None
         if following is not None:
             return self._codec.recover(following.payload, self._frame_samples)
@@ -80,6 +88,7 @@ class Playout:
             return samples
         self._postponed = 0
         self._buffer.advice_followed()
+        self.slips += 1
         if advice is Advice.GROW:
             return lengthen(samples, self._codec.sample_hz)
         if len(samples) <= self._frame_samples:

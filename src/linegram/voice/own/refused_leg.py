@@ -1,12 +1,18 @@
 """The leg of a call that the engine cannot join."""
 
+from collections.abc import Sequence
+
 from linegram.audio.frame import samples_per_frame, silence
+from linegram.link.figures import LegFigures
 from linegram.outcomes import EndReason
+from linegram.rtp.packet import PassedPacket
 from linegram.voice.engine import PcmFrame, VoiceEvent, VoiceState, VoiceStateChanged
 
 
 class RefusedLeg:
     """Ends as its first event; says and hears nothing."""
+
+    passes_opus = False
 
     def __init__(self, reason: EndReason, sample_hz: int) -> None:
         self._end: VoiceEvent | None = VoiceStateChanged(VoiceState.ENDED, reason)
@@ -21,6 +27,20 @@ class RefusedLeg:
     def pull(self) -> PcmFrame:
         """Return silence."""
         return self._silence
+
+    def push_opus(self, packets: Sequence[PassedPacket]) -> None:
+        """Send nothing."""
+
+    def pull_opus(self) -> Sequence[PassedPacket]:
+        """Return nothing."""
+        return ()
+
+    def mute(self, *, is_muted: bool) -> None:
+        """Stay silent."""
+
+    def statistics(self) -> LegFigures:
+        """Return no figures."""
+        return LegFigures()
 
     def handle_timer(self, now: float) -> None:
         """Wait for nothing."""
