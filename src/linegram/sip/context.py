@@ -13,8 +13,8 @@ from linegram.sip.message import Request, Response
 from linegram.sip.timers import TimerDurations, TimerHeap
 from linegram.sip.transaction_layer import BRANCH_COOKIE, TransactionLayer
 
-ALLOWED_METHODS: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, NOTIFY, UPDATE"
-SUPPORTED_OPTIONS: Final = ("replaces", "timer")
+ALLOWED_METHODS: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, NOTIFY, UPDATE, PRACK"
+SUPPORTED_OPTIONS: Final = ("replaces", "timer", "100rel")
 """Option tags that a peer may require of us (RFC 3261 19.2)."""
 
 

@@ -7,14 +7,14 @@ from typing import Final
 
 from linegram.errors import RemoteProtocolError, UnexpectedEventError
 from linegram.sip.account import Account
-from linegram.sip.acknowledgement import Acknowledgement, send_bye
+from linegram.sip.acknowledgement import send_bye
 from linegram.sip.bodies import answer_of, put_sdp
 from linegram.sip.call_table import CallTable
 from linegram.sip.context import ALLOWED_METHODS, SUPPORTED_OPTIONS, EndpointContext
-from linegram.sip.dialog import Dialog
 from linegram.sip.established_call import EstablishedCall
 from linegram.sip.events import CallAnswered, CallEnded, CallHandle, EndCause, ProgressReceived
 from linegram.sip.exchange import Exchange
+from linegram.sip.forks import Fork, Forks
 from linegram.sip.headers import CSeq, Headers, NameAddress
 from linegram.sip.message import Request, Response
 from linegram.sip.registrar_answer import read_seconds
@@ -103,15 +103,6 @@ TRANSITIONS: Final[Mapping[tuple[InviteState, InviteInput], Row]] = {
 }
 
 
-@dataclass(slots=True)
-class _Fork:
-    """One branch that answered with 2xx."""
-
-    dialog: Dialog
-    ack: Acknowledgement
-    is_acknowledged: bool = False
-
-
 class InviteClient:
     """One outgoing INVITE and all that its forks answer."""
 
@@ -123,6 +114,7 @@ class InviteClient:
         "_early_sdp",
         "_ending",
         "_exchange",
+        "_fork",
         "_forks",
         "_handle",
         "_hang_up_cause",
@@ -140,7 +132,8 @@ class InviteClient:
         self._account = account
         self._handle = handle
         self._cseq = 1
-        self._forks: dict[str, _Fork] = {}
+        self._fork: Fork | None = None
+        self._forks = Forks(context, account, calls)
         self._early_sdp: dict[str, bytes] = {}
         self._exchange: Exchange | None = None
         self._timer: Timer | None = None
@@ -187,6 +180,7 @@ class InviteClient:
             self._perform(step, now, response)
         if self.state in {InviteState.ANSWERED, InviteState.ENDED}:
             self._stop_timer()
+            self._forks.release()
 
     def _perform(self, step: InviteStep, now: float, response: Response | None) -> None:
         match step:
@@ -194,8 +188,8 @@ class InviteClient:
                 self._report_progress(response)
             case InviteStep.ESTABLISH if response is not None:
                 self._establish(response, now)
-            case InviteStep.ACKNOWLEDGE if response is not None:
-                self._acknowledge(response, now)
+            case InviteStep.ACKNOWLEDGE:
+                self._acknowledge(now)
             case InviteStep.SEND_CANCEL:
                 self._send_cancel(now)
             case InviteStep.REPORT_END:
@@ -231,13 +225,19 @@ class InviteClient:
 
     def _on_response(self, response: Response, now: float) -> None:
         if response.status < 200:
-            if self.state not in {InviteState.ANSWERED, InviteState.ENDED}:
-                self.take(InviteInput.PROVISIONAL, now, response)
+            self._on_provisional(response, now)
         elif response.status < 300:
             self._on_success(response, now)
         elif not self._has_asked_longer(response, now):
             self._describe_end(response, EndCause.REMOTE_REJECT)
             self.take(InviteInput.FAILURE, now, response)
+
+    def _on_provisional(self, response: Response, now: float) -> None:
+        """Take a 1xx; a reliable one that is repeated or out of order says nothing (RFC 3262 4)."""
+        if self.state in {InviteState.ANSWERED, InviteState.ENDED} or self._exchange is None:
+            return
+        if self._forks.take_provisional(response, self._exchange, now):
+            self.take(InviteInput.PROVISIONAL, now, response)
 
     def _has_asked_longer(self, response: Response, now: float) -> bool:
         """Ask again with the session interval that a 422 wants, once (RFC 4028 7.3)."""
@@ -293,13 +293,13 @@ class InviteClient:
 
     def _on_success(self, response: Response, now: float) -> None:
         """Take a 2xx; without a usable Contact and route it cannot be acknowledged, so the call fails."""
-        tag, exchange = response.to.tag or "", self._exchange
-        if tag not in self._forks and exchange is not None:
-            try:
-                self._forks[tag] = self._make_fork(exchange, response)
-            except RemoteProtocolError:
-                self._fail_unusable(response, now)
-                return
+        if self._exchange is None:
+            return
+        try:
+            self._fork = self._forks.confirm(response, self._exchange)
+        except RemoteProtocolError:
+            self._fail_unusable(response, now)
+            return
         self._describe_end(response, EndCause.LOCAL_CANCEL)
         self.take(InviteInput.SUCCESS, now, response)
 
@@ -308,31 +308,30 @@ class InviteClient:
             self._describe_end(response, EndCause.UNREACHABLE)
             self.take(InviteInput.NO_RESPONSE, now)
 
-    def _make_fork(self, exchange: Exchange, response: Response) -> _Fork:
-        dialog = Dialog.from_response(
-            exchange.request, response, account_id=self._account.account_id, flow=exchange.flow
-        )
-        return _Fork(dialog, Acknowledgement(self._context, self._account, dialog, exchange.request))
-
     def _establish(self, response: Response, now: float) -> None:
-        tag = response.to.tag or ""
-        fork = self._forks[tag]
-        fork.is_acknowledged = True
-        fork.ack.send()
+        fork = self._acknowledged()
         call = EstablishedCall(
             self._context, self._calls, self._account, dialog=fork.dialog, handle=self._handle
         )
         call.begin(response, self._offer, now)
-        sdp = answer_of(response) or self._early_sdp.get(tag, b"")
+        sdp = answer_of(response) or self._early_sdp.get(response.to.tag or "", b"")
         self._context.emit(CallAnswered(self._handle, sdp))
 
-    def _acknowledge(self, response: Response, now: float) -> None:
+    def _acknowledge(self, now: float) -> None:
         """ACK again; a fork that nobody waits for gets BYE as well, once."""
-        fork = self._forks[response.to.tag or ""]
-        fork.ack.send()
-        if not fork.is_acknowledged:
-            fork.is_acknowledged = True
+        is_new = self._fork is not None and not self._fork.is_acknowledged
+        fork = self._acknowledged()
+        if is_new:
             send_bye(self._context, self._account, fork.dialog, now)
+
+    def _acknowledged(self) -> Fork:
+        """Send the ACK of the fork whose 2xx came last."""
+        fork = self._fork
+        if fork is None or fork.ack is None:
+            raise RuntimeError("a 2xx without its fork")
+        fork.is_acknowledged = True
+        fork.ack.send()
+        return fork
 
     def _send_cancel(self, now: float) -> None:
         exchange = self._exchange

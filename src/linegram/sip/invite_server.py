@@ -16,6 +16,7 @@ from linegram.sip.established_call import EstablishedCall
 from linegram.sip.events import CallEnded, CallHandle, EndCause, InfoReceived, InviteReceived
 from linegram.sip.headers import NameAddress
 from linegram.sip.message import Request, Response
+from linegram.sip.reliable import OPTION, ReliableResponses
 from linegram.sip.timers import Timer
 from linegram.sip.transaction import ServerTransaction
 
@@ -92,10 +93,10 @@ class InviteServer:
         "_established",
         "_handle",
         "_limit",
-        "_provisional",
         "_reason_header",
         "_refusal",
         "_refusal_retry_after_s",
+        "_reliable",
         "_sdp",
         "_tag",
         "_timer",
@@ -121,10 +122,10 @@ class InviteServer:
         )
         self._ending = CallEnded(self._handle, EndCause.UNREACHABLE)
         self._established: EstablishedCall | None = None
-        self._provisional: Response | None = None
         self._reason_header = ""
         self._refusal: tuple[int, str | None] = (500, None)
         self._refusal_retry_after_s: int | None = None
+        self._reliable = ReliableResponses(context, transaction, self._on_never_acknowledged)
         self._sdp = b""
         self._timer: Timer | None = None
         self._limit: Timer | None = None
@@ -165,7 +166,7 @@ class InviteServer:
     def answer(self, sdp: bytes, now: float) -> None:
         """Send 200 until it is acknowledged."""
         self._sdp = sdp
-        self.take(ArrivalInput.ANSWER, now)
+        self._reliable.when_acknowledged(lambda at: self.take(ArrivalInput.ANSWER, at), now)
 
     def reject(
         self, status: int, reason: str | None, now: float, *, retry_after_s: int | None = None
@@ -194,6 +195,7 @@ class InviteServer:
             raise UnexpectedEventError(self.state, happening)
         if row.state is not self.state:
             self._stop_timer()
+            self._reliable.stop()
             if self._limit is not None:
                 self._limit.cancel()
         self.state = row.state
@@ -217,7 +219,11 @@ class InviteServer:
                 self._context.emit(InfoReceived(self._handle, request.content_type or "", request.body))
             case "OPTIONS":
                 self._respond(transaction, 200, now)
-            case "INVITE":
+            case "PRACK":
+                self._receive_prack(transaction, now)
+            case "UPDATE" if not request.body:
+                self._answer_update(transaction, now)
+            case "INVITE" | "UPDATE":
                 self._respond(transaction, 500, now)
             case _:
                 self._respond(transaction, 405, now)
@@ -266,18 +272,48 @@ class InviteServer:
         call.await_ack(self._transaction, response, now)
 
     def _send_provisional(self, status: int, sdp: bytes, now: float) -> None:
+        """Send it now, and every minute to say that we are still alive (13.3.1.1)."""
         if self.state is not ArrivalState.RINGING:
             return
-        self._provisional = self._make_response(status)
-        put_sdp(self._provisional, sdp)
-        self._repeat_provisional(now)
+        self._stop_timer()
+        response = self._make_response(status)
+        put_sdp(response, sdp)
+        if self._must_be_reliable(has_sdp=bool(sdp)):
+            self._reliable.send(response, now)
+            sdp = b""
+        else:
+            self._transaction.respond(response, now)
+        self._timer = self._context.timers.schedule(
+            now + _REPEAT_PROVISIONAL_S, lambda at: self._send_provisional(status, sdp, at)
+        )
 
-    def _repeat_provisional(self, now: float) -> None:
-        """Say every minute that we are still alive (13.3.1.1)."""
-        if self._provisional is not None:
-            self._stop_timer()
-            self._transaction.respond(self._provisional, now)
-            self._timer = self._context.timers.schedule(now + _REPEAT_PROVISIONAL_S, self._repeat_provisional)
+    def _must_be_reliable(self, *, has_sdp: bool) -> bool:
+        """Whether the caller insists, or could miss an answer that it can make sure of (RFC 3262 3)."""
+        headers = self._transaction.request.headers
+        required, supported = (
+            OPTION in (option.lower() for option in headers.get_all(name))
+            for name in ("Require", "Supported")
+        )
+        return required or (supported and has_sdp)
+
+    def _receive_prack(self, transaction: ServerTransaction, now: float) -> None:
+        """Answer a PRACK; an offer in it is refused, yet our response has arrived."""
+        is_known = self._reliable.acknowledge(transaction.request, now)
+        has_offer = bool(transaction.request.body)
+        self._respond(transaction, (488 if has_offer else 200) if is_known else 481, now)
+
+    def _answer_update(self, transaction: ServerTransaction, now: float) -> None:
+        """Answer a sign of life, or a change of the caller's name."""
+        self._dialog.refresh_target(transaction.request)
+        response = self._context.make_response(transaction.request, 200)
+        response.headers.add("Contact", self._dialog.contact)
+        transaction.respond(response, now)
+
+    def _on_never_acknowledged(self, now: float) -> None:
+        """Refuse a call whose caller does not hear our responses (RFC 3262 3)."""
+        self._refusal = (504, None)
+        self._ending = CallEnded(self._handle, EndCause.NOT_ACKNOWLEDGED, 504)
+        self.take(ArrivalInput.REJECT, now)
 
     def _make_response(self, status: int, reason: str | None = None) -> Response:
         response = self._context.make_response(self._transaction.request, status, reason, tag=self._tag)

@@ -457,7 +457,7 @@ def test_requests_inside_the_early_dialog_are_answered() -> None:
     scene.network.run(0.1)
     tag = scene.peer.responses(180)[0].to.tag or ""
     for cseq, (method, status) in enumerate(
-        [("INFO", 200), ("OPTIONS", 200), ("UPDATE", 405), ("INVITE", 500)], start=2
+        [("INFO", 200), ("OPTIONS", 200), ("UPDATE", 200), ("MESSAGE", 405), ("INVITE", 500)], start=2
     ):
         body = b"5" if method == "INFO" else b""
         scene.send(scene.request(method, cseq=cseq, to_tag=tag, body=body))
