@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,9 +56,11 @@ def test_whatever_happens_each_opened_part_is_released_or_reported_over_exactly_
         )
         commands = call.advance(happened, 1.0)
         reported += [part for part, kind in ENDED_BY.items() if event is kind]
-        if Command.RENEW_EMPLOYEE in commands:  # the voice is tried again, as if it had never been opened
-            opened.remove(Part.VOICE)
-            reported.remove(Part.VOICE)
+        if Command.RENEW_EMPLOYEE in commands:  # phone and voice begin anew, as if they had never been open
+            opened = [part for part in opened if part is Part.FAR]
+            reported = [part for part in reported if part is Part.FAR]
+            before = before & {Part.FAR}
+            assert Part.VOICE not in call.open_parts
         released += [RELEASES[command] for command in commands if command in RELEASES]
         opened += sorted(
             (call.open_parts | set(reported)) - before - set(opened), key=lambda part: part.value
@@ -170,3 +173,27 @@ def test_a_voice_that_does_not_come_up_is_tried_once_more_with_another_telegram_
     assert run(call, bridge.EmployeeAnswered()) == [Command.OPEN_VOICE]
     assert set(run(call, failure)) == {Command.END_FAR, Command.END_PHONE}
     assert call.end_reason is EndReason.VOICE_NOT_CONNECTED
+
+
+@pytest.mark.parametrize("reason", [EndReason.VOICE_LOST, EndReason.VOICE_NOT_CONNECTED])
+def test_an_app_that_gives_up_for_want_of_a_voice_is_called_once_more(reason: EndReason) -> None:
+    call = new_call()
+    run(call, bridge.CallArrived(), bridge.CardShown(), bridge.EmployeeAnswered())
+    assert run(call, bridge.PhoneEnded(reason)) == [Command.RENEW_EMPLOYEE, Command.RING_EMPLOYEE]
+    assert call.open_parts == {Part.FAR, Part.PHONE}
+    assert run(call, bridge.EmployeeAnswered()) == [Command.OPEN_VOICE]
+    assert set(run(call, bridge.PhoneEnded(reason))) == {Command.END_FAR, Command.END_VOICE}
+    assert call.end_reason is EndReason.VOICE_NOT_CONNECTED
+
+
+def test_an_employee_who_hangs_up_while_the_voice_is_awaited_is_not_called_again() -> None:
+    call = new_call()
+    run(call, bridge.CallArrived(), bridge.CardShown(), bridge.EmployeeAnswered())
+    assert set(run(call, bridge.PhoneEnded(EndReason.COMPLETED))) == {Command.END_FAR, Command.END_VOICE}
+
+
+def test_a_voice_that_is_lost_in_the_talk_ends_the_call() -> None:
+    call = new_call()
+    run(call, bridge.CallArrived(), bridge.CardShown(), bridge.EmployeeAnswered(), bridge.VoiceJoined())
+    assert set(run(call, bridge.PhoneEnded(EndReason.VOICE_LOST))) == {Command.END_FAR, Command.END_VOICE}
+    assert call.end_reason is EndReason.VOICE_LOST

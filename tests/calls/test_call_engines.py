@@ -105,3 +105,19 @@ async def test_what_a_restart_knows_of_a_talking_call_holds_its_engine() -> None
     notes: list[dict[str, Any]] = [leg.recovery["call"] for leg in await office.journal.stored_legs()]
     assert notes[-1]["engine"] == "own"
     assert notes[-1]["engine_reason"] == "default"
+
+
+async def test_an_app_that_gives_up_before_our_engine_does_is_called_by_the_other_engine() -> None:
+    office = CallOffice()
+    await arrive(office)
+    first = office.employee_leg
+    await office.do(
+        lambda: office.phone.open(first),
+        lambda: office.phone.answer(first),
+        lambda: office.phone.finish(first, EndReason.VOICE_LOST),
+    )
+    assert office.worker.voice_legs == {}
+    await be_answered(office)
+    assert asked(office) == [OWN, NTGCALLS]
+    await office.press(CardButton.HANG_UP)
+    assert_closed_once(office, EndReason.COMPLETED)

@@ -109,7 +109,10 @@ class VoiceEnded(PartEnded, frozen=True):
 
 
 class VoiceFailed(Event, frozen=True):
-    """The audio of the Telegram call did not come up, for the first time: another Telegram call may help."""
+    """The audio of the Telegram call did not come up, for the first time: another Telegram call may help.
+
+    Either side may notice: our voice leg, or the employee's app, which then ends its call.
+    """
 
 
 class Stopped(PartEnded, frozen=True):

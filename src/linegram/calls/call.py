@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeGuard
 
 from linegram.calls import bridge
 from linegram.calls.bridge import Command, State
@@ -167,10 +167,14 @@ class Call:
         return round(self.ended_at - self.answered_at)
 
     def _with_second_chance(self, event: bridge.Event) -> bridge.Event:
-        """Let the first voice that does not come up be followed by another Telegram call."""
-        has_failed = isinstance(event, bridge.VoiceEnded) and event.reason is EndReason.VOICE_NOT_CONNECTED
-        if not has_failed or self._has_redialled or self.state not in _VOICE_MAY_FAIL:
+        """Let the first voice that does not come up be followed by another Telegram call.
+
+        We may notice it, or the employee's app, which then gives its call up.
+        """
+        if self.state not in _VOICE_MAY_FAIL or not _tells_of_no_voice(event):
             return event
+        if self._has_redialled:
+            return type(event)(EndReason.VOICE_NOT_CONNECTED)
         self._has_redialled = True
         return bridge.VoiceFailed()
 
@@ -200,3 +204,13 @@ class Call:
         )
         self._released.update(part for part, _ in releases)
         return tuple(end for _, end in releases)
+
+
+def _tells_of_no_voice(event: bridge.Event) -> TypeGuard[bridge.PartEnded]:
+    match event:
+        case bridge.VoiceEnded(EndReason.VOICE_NOT_CONNECTED):
+            return True
+        case bridge.PhoneEnded(EndReason.VOICE_NOT_CONNECTED | EndReason.VOICE_LOST):
+            return True
+        case _:
+            return False

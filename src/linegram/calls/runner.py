@@ -226,6 +226,7 @@ class CallRunner:
         """Let the Telegram call go whose voice failed; what still comes from it belongs to no call."""
         failed_leg_id = call.employee_leg_id
         self.desk.adopt_leg(call, self._outside.new_leg_id())
+        self._outside.worker.send(link.CloseVoice(failed_leg_id))
         self._outside.phone.end(failed_leg_id, ports.DiscardReason.DISCONNECT)
 
     def _open_voice(self, call: Call) -> None:
