@@ -7,10 +7,11 @@ neither forward error correction nor concealment.
 
 import ctypes
 import weakref
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -26,8 +27,33 @@ _SET_SIGNAL: Final = 4024
 _SIGNAL_VOICE: Final = 3001
 _LARGEST_PACKET_BYTES: Final = 1275
 _LONGEST_PACKET_MS: Final = 120
-_BIT_RATES: Final = {8_000: 16_000, 12_000: 18_000, 16_000: 24_000, 24_000: 28_000, 48_000: 32_000}
-"""Bits a second that speech needs at each sample rate, with forward error correction."""
+_UNITS_PER_SECOND: Final = 400
+"""A length that Opus can invent is a multiple of 2.5 ms."""
+
+
+class Effort(NamedTuple):
+    """What the encoder spends: bits a second, and its complexity from 0 to 10."""
+
+    bit_rate: int
+    complexity: int
+
+
+_EFFORTS: Final = {
+    8_000: Effort(24_000, 1),
+    12_000: Effort(28_000, 2),
+    16_000: Effort(32_000, 2),
+    24_000: Effort(32_000, 2),
+    48_000: Effort(32_000, 2),
+}
+"""The least at each sample rate with which speech carries redundancy and sounds good beside it.
+
+libopus leaves the redundancy out, whatever is set, when it thinks the bits too few: at 8 000 Hz 16 kbit/s
+never had any, 24 kbit/s has it at complexity 1, for the CPU time of 16 kbit/s. Above, less than complexity 2
+makes the redundancy spoil the sound itself.
+"""
+
+LEAST_LOSS_PERCENT: Final = 10
+"""With less than this expected, the bit rates above are too low for redundancy."""
 
 _Bytes = ctypes.c_char_p
 _Handle = ctypes.c_void_p
@@ -40,6 +66,7 @@ _SIGNATURES: Final = {
     "opus_decoder_create": (_Handle, (_Int, _Int, ctypes.POINTER(_Int))),
     "opus_decode": (_Int, (_Handle, _Bytes, _Int, _Handle, _Int, _Int)),
     "opus_decoder_destroy": (None, (_Handle,)),
+    "opus_packet_get_samples_per_frame": (_Int, (_Bytes, _Int)),
 }
 
 
@@ -54,17 +81,28 @@ class OpusCodec:
     payload_type = None
     clock_hz = FULLBAND_HZ
 
-    def __init__(self, sample_hz: int = FULLBAND_HZ, *, complexity: int = 5, loss_percent: int = 10) -> None:
-        if sample_hz not in _BIT_RATES:
+    def __init__(
+        self,
+        sample_hz: int = FULLBAND_HZ,
+        *,
+        effort: Effort | None = None,
+        loss_percent: int = LEAST_LOSS_PERCENT,
+    ) -> None:
+        """Open both directions; `effort` goes by the sample rate unless given."""
+        if sample_hz not in _EFFORTS:
             raise ValueError(f"Opus has no sample rate of {sample_hz} Hz")
         self.sample_hz = sample_hz
         self._library = _library()
+        self._has_redundancy: Callable[[bytes, int], int] = getattr(
+            self._library, "opus_packet_has_lbrr", _perhaps
+        )
         self._encoder, self._decoder = _create_encoder(sample_hz), _create_decoder(sample_hz)
         self._free_encoder = weakref.finalize(self, self._library.opus_encoder_destroy, self._encoder)
         self._free_decoder = weakref.finalize(self, self._library.opus_decoder_destroy, self._decoder)
         self._packet = ctypes.create_string_buffer(_LARGEST_PACKET_BYTES)
         self._decoded = np.zeros(sample_hz * _LONGEST_PACKET_MS // 1000, np.int16)
-        self._set(_SET_BITRATE, _BIT_RATES[sample_hz])
+        bit_rate, complexity = _EFFORTS[sample_hz] if effort is None else effort
+        self._set(_SET_BITRATE, bit_rate)
         self._set(_SET_COMPLEXITY, complexity)
         self._set(_SET_SIGNAL, _SIGNAL_VOICE)
         self._set(_SET_INBAND_FEC, 1)
@@ -98,14 +136,26 @@ class OpusCodec:
 
     def conceal(self, sample_count: int) -> PcmFrame:
         """Cover a lost packet with the decoder's own concealment."""
-        return self._filled(self._decode(None, sample_count, 0), sample_count)
+        return self._filled(self._decode(None, self._possible(sample_count), 0), sample_count)
 
     def recover(self, following: bytes, sample_count: int) -> PcmFrame:
-        """Restore a lost packet from the redundancy in the one after it, else conceal it."""
-        return self._filled(self._decode(following, sample_count, 1), sample_count)
+        """Restore what lies before `following` from the redundancy in it, else conceal it.
+
+        The redundancy stands for a whole frame, 60 ms in a packet of 60 ms, and libopus ignores it when asked
+        for less: so all of it is decoded, and its end is given. More than it holds is concealed before it.
+        """
+        if not self.carries_redundancy(following):
+            return self.conceal(sample_count)
+        frame = self._library.opus_packet_get_samples_per_frame(following, self.sample_hz)
+        length = self._possible(max(sample_count, frame))
+        return self._filled(self._decode(following, length, 1), sample_count)
+
+    def carries_redundancy(self, payload: bytes) -> bool:
+        """Say whether a packet repeats the end of the one before it (RFC 6716 section 4.2.4)."""
+        return len(payload) > 1 and self._has_redundancy(payload, len(payload)) > 0
 
     def expect_loss(self, percent: int) -> None:
-        """Tell the encoder how much the peer loses; from about 5 % on it adds redundancy."""
+        """Tell the encoder what the peer loses; from `LEAST_LOSS_PERCENT` on speech carries redundancy."""
         self._set(_SET_PACKET_LOSS_PERCENT, max(0, min(100, percent)))
 
     def close(self) -> None:
@@ -127,16 +177,26 @@ class OpusCodec:
         )
         return count
 
+    def _possible(self, sample_count: int) -> int:
+        """Round up to what libopus can invent."""
+        unit = self.sample_hz // _UNITS_PER_SECOND
+        return min(-(-sample_count // unit) * unit, len(self._decoded))
+
     def _filled(self, count: int, sample_count: int) -> PcmFrame:
-        """Copy out what was concealed; a length that libopus refuses (not n × 2.5 ms) is silence."""
-        if count != sample_count:
+        """Copy out the end of what was invented; silence where more is asked than libopus can."""
+        if count < sample_count:
             return silence(sample_count)
-        return self._decoded[:count].copy()
+        return self._decoded[count - sample_count : count].copy()
 
     def _refuse_when_closed(self) -> None:
         """Keep a null pointer away from the library, which would end the process."""
         if not self._encoder:
             raise ValueError("the Opus codec is closed")
+
+
+def _perhaps(payload: bytes, length: int) -> int:  # noqa: ARG001 - stands in for a function of libopus
+    """Let libopus before 1.5 try: it conceals by itself where there is no redundancy."""
+    return 1
 
 
 def is_available() -> bool:

@@ -7,29 +7,21 @@ in each tick hands in what has arrived, pulls one frame and pushes one frame.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
-import structlog
 
 from linegram.audio.codec import Codec, open_codec
-from linegram.audio.frame import FRAME_MS, PcmFrame, samples_per_frame, silence
-from linegram.audio.opus import OpusCodec
+from linegram.audio.frame import FRAME_MS, PcmFrame
+from linegram.audio.opus import LEAST_LOSS_PERCENT, OpusCodec
 from linegram.audio.opus_toc import read_opus_form
-from linegram.audio.resample import Resampler
-from linegram.audio.splice import lengthen, shorten
-from linegram.errors import RemoteProtocolError
-from linegram.rtp.jitter_buffer import Advice, JitterBuffer, Missing
-from linegram.rtp.packet import PassedPacket, RtpPacket
+from linegram.playout.player import Player
+from linegram.rtp.jitter_buffer import JitterBuffer
+from linegram.rtp.loss_forecast import LossForecast
+from linegram.rtp.packet import PassedPacket
 from linegram.rtp.pass_through import PassThrough
 from linegram.rtp.receiver import RtpReceiver
 from linegram.rtp.reports import StreamReports, StreamStatistics
 from linegram.rtp.sender import RtpSender, SourceStart
-
-_QUIET_PEAK: Final = 400
-_MAX_POSTPONED_FRAMES: Final = 25
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +67,13 @@ class RtpStream:
         }
         codec = self._codecs[settings.send_type]
         self._frame_ticks = codec.clock_hz * FRAME_MS // 1000
-        self._send_codec = self._receive_codec = codec
+        self._send_codec = codec
         self.sample_hz = codec.sample_hz
-        self._frame_samples = samples_per_frame(codec.sample_hz)
-        self._resamplers: dict[int, Resampler] = {}
-        self._pending: PcmFrame = silence(0)
         self._outgoing: list[PcmFrame] = []
-        self._postponed = 0
         self._receiver = _open_receiver(settings, self._codecs)
-        self._buffer = self._receiver.buffer
+        self._player = Player(self._receiver, self._codecs, codec)
         self._sender = _open_sender(settings, codec.clock_hz, random)
+        self._forecast = LossForecast(LEAST_LOSS_PERCENT)
         self._reports = StreamReports(self._sender, self._receiver, now, random, codec=codec.name)
         self._passing = PassThrough(self._receiver, self._sender, _opus_ticks, self._frame_ticks)
         self._opus_types = frozenset(
@@ -102,22 +91,13 @@ class RtpStream:
         """Take in one RTCP datagram; False when it is malformed. Never raises."""
         is_valid = self._reports.receive(datagram, now)
         if is_valid and self._reports.remote_loss_percent is not None:
-            self._send_codec.expect_loss(max(5, round(self._reports.remote_loss_percent)))
+            self._send_codec.expect_loss(self._forecast.reported(self._reports.remote_loss_percent))
         return is_valid
 
     def pull(self, now: float) -> PcmFrame:
         """Give the next 20 ms to hear; always a frame, concealed or silent where nothing came."""
         self._passing.stop()
-        if not len(self._pending):
-            samples = self._adjust(self._next_samples(now), now)
-            if len(samples) == self._frame_samples:
-                return samples
-            self._pending = samples
-        while len(self._pending) < self._frame_samples:
-            self._pending = np.concatenate((self._pending, self._adjust(self._next_samples(now), now)))
-        frame = self._pending[: self._frame_samples]
-        self._pending = self._pending[self._frame_samples :]
-        return frame
+        return self._player.pull(now)
 
     def take_digits(self) -> list[str]:
         """Give the digits that the peer pressed since the last time, each once."""
@@ -155,7 +135,7 @@ class RtpStream:
 
     def pull_opus(self) -> list[PassedPacket]:
         """Give what came since the last time, in place of `pull`; at first what was about to be heard."""
-        self._pending = silence(0)
+        self._player.forget()
         return self._passing.take(self._opus_types)
 
     def push_opus(self, packets: Sequence[PassedPacket], now: float) -> list[bytes]:
@@ -191,6 +171,10 @@ class RtpStream:
 
     def statistics(self, now: float) -> StreamStatistics:
         """Give the figures of the stream so far."""
+        self._reports.frames_concealed, self._reports.slips = (
+            self._player.frames_concealed,
+            self._player.slips,
+        )
         self._reports.packets_passed = self._passing.packets_passed
         self._reports.duplicates_passing = self._passing.duplicates
         return self._reports.statistics(now)
@@ -201,64 +185,6 @@ class RtpStream:
             codec.close()
 
     # -- inside
-
-    def _next_samples(self, now: float) -> PcmFrame:
-        taken = self._buffer.take(now)
-        if isinstance(taken, RtpPacket):
-            return self._decoded(taken)
-        if taken is Missing.FILLING:
-            return silence(self._frame_samples)
-        if taken is not Missing.PAUSE:
-            self._reports.frames_concealed += 1
-        return self._concealed(taken)
-
-    def _decoded(self, packet: RtpPacket) -> PcmFrame:
-        codec = self._receive_codec = self._codecs[packet.payload_type]
-        try:
-            samples = codec.decode(packet.payload)
-        except RemoteProtocolError as error:
-            log.debug("rtp_payload_malformed", codec=codec.name, reason=str(error))
-            self._receiver.malformed += 1
-            samples = codec.conceal(samples_per_frame(codec.sample_hz))
-        self._buffer.played(len(samples) * codec.clock_hz // codec.sample_hz)
-        return self._at_stream_rate(samples, codec)
-
-    def _concealed(self, missing: Missing) -> PcmFrame:
-        codec = self._receive_codec
-        sample_count = samples_per_frame(codec.sample_hz)
-        following = self._buffer.following() if missing is Missing.LOST else None
-        if following is not None and self._codecs[following.payload_type] is codec:
-            samples = codec.recover(following.payload, sample_count)
-        else:
-            samples = codec.conceal(sample_count)
-        return self._at_stream_rate(samples, codec)
-
-    def _at_stream_rate(self, samples: PcmFrame, codec: Codec) -> PcmFrame:
-        """Resample what a second negotiated codec gave, so that the host never sees the change."""
-        if codec.sample_hz == self.sample_hz:
-            return samples
-        resampler = self._resamplers.get(codec.sample_hz)
-        if resampler is None:
-            resampler = self._resamplers[codec.sample_hz] = Resampler(codec.sample_hz, self.sample_hz)
-        return resampler.convert(samples)
-
-    def _adjust(self, samples: PcmFrame, now: float) -> PcmFrame:
-        """Bring the delay nearer to its target by up to 20 ms, where it is quiet or once time is up."""
-        advice = self._buffer.advice(now)
-        if advice is Advice.KEEP:
-            return samples
-        is_loud = len(samples) and int(np.abs(samples).max()) > _QUIET_PEAK
-        if is_loud and self._postponed < _MAX_POSTPONED_FRAMES:
-            self._postponed += 1
-            return samples
-        self._postponed = 0
-        self._buffer.advice_followed()
-        self._reports.slips += 1
-        if advice is Advice.GROW:
-            return lengthen(samples, self.sample_hz)
-        if len(samples) <= self._frame_samples:
-            samples = np.concatenate((samples, self._next_samples(now)))
-        return shorten(samples, self.sample_hz)
 
     def _push_digit(self, frame: PcmFrame | None, ticks: int) -> list[bytes]:
         packets = self._flush()

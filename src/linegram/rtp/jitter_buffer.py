@@ -124,6 +124,7 @@ class JitterBuffer:
     def take(self, now: float) -> RtpPacket | Missing:
         """Give the packet to play now, or why there is none. After a packet, call `played`."""
         if self._is_filling and not self._may_begin(now):
+            self.missing_ticks = self._frame_ticks
             return Missing.FILLING
         while self._packets:
             sequence = self._next_sequence
@@ -205,7 +206,8 @@ class JitterBuffer:
     def _set_clock(self, clock_hz: int) -> None:
         self._clock_hz = clock_hz
         self._per_ms = clock_hz / 1000
-        self._frame_ticks = self._packet_ticks = self.missing_ticks = clock_hz * _FRAME_MS // 1000
+        self._frame_ticks: int = clock_hz * _FRAME_MS // 1000
+        self._packet_ticks = self.missing_ticks = self._frame_ticks
         self._min_ticks = self._min_ms * self._per_ms
         self._max_ticks = self._max_ms * self._per_ms
         self._transit = Transit(clock_hz, (self._first_ms - self._min_ms / 2) * self._per_ms)

@@ -1,12 +1,12 @@
 """The sound of a leg: frames to Opus in RTP and back, and the RTCP beside it. Pure."""
 
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from linegram.audio.frame import FRAME_MS, PcmFrame
-from linegram.audio.opus import OpusCodec
+from linegram.audio.opus import LEAST_LOSS_PERCENT, OpusCodec
 from linegram.audio.opus_toc import read_opus_form
 from linegram.link.figures import LegFigures
+from linegram.rtp.loss_forecast import LossForecast
 from linegram.rtp.packet import PassedPacket
 from linegram.rtp.pass_through import PassThrough
 from linegram.rtp.reports import StreamReports
@@ -14,12 +14,6 @@ from linegram.rtp.sender import RtpSender, SourceStart
 from linegram.voice.figures import leg_figures
 from linegram.voice.own.negotiation import Stream
 from linegram.voice.own.playout import Playout
-
-_COMPLEXITY: Final = 0
-"""Telephone speech gains little from more; the CPU of many calls is here."""
-
-_LEAST_LOSS_PERCENT: Final = 5
-"""From here on Opus sends redundancy along: mobile networks lose before they report it."""
 
 
 class VoiceAudio:
@@ -35,6 +29,7 @@ class VoiceAudio:
         self._outgoing: Stream | None = None
         self._incoming: Stream | None = None
         receiver = self._playout.receiver
+        self._forecast = LossForecast(LEAST_LOSS_PERCENT)
         self._reports = StreamReports(self._sender, receiver, now, random, codec=self._codec.name)
         self._passing = PassThrough(receiver, self._sender, _opus_ticks, self._frame_ticks)
         self.is_muted = False
@@ -99,7 +94,7 @@ class VoiceAudio:
         """Take in an RTCP packet: the far end's losses steer our redundancy."""
         is_valid = self._reports.receive(compound, now)
         if is_valid and self._reports.remote_loss_percent is not None:
-            self._codec.expect_loss(max(_LEAST_LOSS_PERCENT, round(self._reports.remote_loss_percent)))
+            self._codec.expect_loss(self._forecast.reported(self._reports.remote_loss_percent))
 
     def rtcp_due(self, now: float) -> bytes | None:
         """Give the report when its time has come (RFC 3550 section 6.2)."""
