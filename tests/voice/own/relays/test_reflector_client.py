@@ -45,7 +45,7 @@ def test_the_hello_over_a_stream_is_short() -> None:
 def test_hellos_hurry_until_one_is_answered_and_then_keep_the_place() -> None:
     end = client()
     assert hellos(end, 100.0, 1.2) == [100.0, 100.5, 101.0]
-    assert not end.is_answered
+    assert end.heard_at is None
     assert end.receive(ANSWER, 101.2) is None
     assert end.is_answered
     assert hellos(end, 101.2, 30.0) == [111.0, 121.0, 131.0]
