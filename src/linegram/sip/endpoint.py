@@ -20,6 +20,7 @@ from linegram.sip.events import CallHandle, SipEvent
 from linegram.sip.flow import Flow
 from linegram.sip.invite_client import InviteClient
 from linegram.sip.invite_server import InviteServer
+from linegram.sip.mailboxes import Mailboxes
 from linegram.sip.message import Request, Response
 from linegram.sip.reception import Reception
 from linegram.sip.replaces import Replaces
@@ -44,7 +45,8 @@ class SipEndpoint:
         self._context = EndpointContext(config, random)
         self._accounts = AccountTable(self._context)
         self._calls = CallTable(self._context)
-        self._reception = Reception(self._context, self._accounts, self._calls)
+        self._mailboxes = Mailboxes(self._context)
+        self._reception = Reception(self._context, self._accounts, self._calls, self._mailboxes)
 
     # The shell's side.
 
@@ -110,6 +112,7 @@ class SipEndpoint:
 
     def drop_account(self, account_id: AccountId, now: float) -> None:
         """Remove an account and its binding. Its calls go on."""
+        self._mailboxes.leave(account_id, now)
         self._accounts.drop(account_id, now)
 
     def stop(self, now: float) -> None:
@@ -117,7 +120,16 @@ class SipEndpoint:
         for handle in self._calls.handles():
             self.hang_up(handle, now)
         for account_id in self._accounts.ids():
-            self._accounts.drop(account_id, now)
+            self.drop_account(account_id, now)
+
+    def watch_mailbox(self, account_id: AccountId, now: float) -> None:
+        """Subscribe to an account's mailbox (`MessagesWaiting`); harmless when that is done already."""
+        if (account := self._accounts.get(account_id)) is not None:
+            self._mailboxes.watch(account, now)
+
+    def leave_mailbox(self, account_id: AccountId, now: float) -> None:
+        """End the subscription of `watch_mailbox`."""
+        self._mailboxes.leave(account_id, now)
 
     # Calls.
 

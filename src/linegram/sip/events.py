@@ -5,6 +5,7 @@ from enum import Enum
 from typing import NewType
 
 from linegram.sip.headers import NameAddress
+from linegram.sip.message_summary import MessageSummary
 from linegram.sip.uri import SipUri
 from linegram.units import AccountId
 
@@ -149,6 +150,14 @@ class InfoReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class MessagesWaiting:
+    """The server told how many voice messages wait for an account."""
+
+    account_id: AccountId
+    summary: MessageSummary
+
+
+@dataclass(frozen=True, slots=True)
 class ReferProgressed:
     """The far end took our REFER, or tells how far its call to the third party has come (a 1xx)."""
 
@@ -212,6 +221,7 @@ SipEvent = (
     | ReofferAnswered
     | ReofferRefused
     | InfoReceived
+    | MessagesWaiting
     | ReferProgressed
     | ReferEnded
     | ReferReceived

@@ -12,6 +12,7 @@ from linegram.sip.context import SUPPORTED_OPTIONS, EndpointContext
 from linegram.sip.dialog import dialog_key_of
 from linegram.sip.flow import Flow
 from linegram.sip.invite_server import InviteServer
+from linegram.sip.mailboxes import Mailboxes
 from linegram.sip.message import Request, Response
 from linegram.sip.replaces import find_replaced
 from linegram.sip.session_timer import LEAST_S, accept
@@ -27,10 +28,13 @@ _KNOWN_METHODS: Final = frozenset(
 class Reception:
     """Sorts incoming messages."""
 
-    def __init__(self, context: EndpointContext, accounts: AccountTable, calls: CallTable) -> None:
+    def __init__(
+        self, context: EndpointContext, accounts: AccountTable, calls: CallTable, mailboxes: Mailboxes
+    ) -> None:
         self._context = context
         self._accounts = accounts
         self._calls = calls
+        self._mailboxes = mailboxes
 
     def receive(self, message: Request | Response, source: Flow, now: float) -> None:
         """Act on a message; whatever the peer did wrong, nothing is raised."""
@@ -81,6 +85,8 @@ class Reception:
             transaction.respond(response, now)
         elif user is not None:
             user.receive(transaction, request, now)
+        elif request.method == "NOTIFY":
+            self._mailboxes.receive(transaction, account, now)
         elif request.to.tag is not None or request.method in {"BYE", "INFO"}:
             self._respond(transaction, 481, now)
         elif request.method == "INVITE" and account is not None:

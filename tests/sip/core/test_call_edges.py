@@ -625,7 +625,7 @@ def test_requests_out_of_order_get_500() -> None:
         ("INFO", 481),
         ("BYE", 481),
         ("REFER", 405),
-        ("NOTIFY", 405),
+        ("NOTIFY", 489),
         ("REGISTER", 405),
         ("UPDATE", 405),
         ("DANCE", 501),
