@@ -1,5 +1,6 @@
 """The media host as a process: what it says first, which signals it minds, when it leaves."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -73,9 +74,12 @@ def child() -> Iterator[Child]:
     made.close()
 
 
+READY = [HostReady(priority) for priority in ("real time", "raised", "ordinary")]
+
+
 def test_it_is_ready_after_its_settings_and_beats_every_second(child: Child) -> None:
     child.tell(HostSettings())
-    assert child.next_event() == HostReady()
+    assert child.next_event() in READY
     beats = [child.next_event(), child.next_event()]
     assert all(isinstance(beat, HostBeat) and beat.calls == 0 and beat.resident_mb > 1 for beat in beats)
 
@@ -90,14 +94,14 @@ def test_settings_it_cannot_work_with_are_answered_with_a_sentence_and_the_end(c
 
 def test_the_end_of_the_control_stream_is_the_end_of_the_process(child: Child) -> None:
     child.tell(HostSettings())
-    assert child.next_event() == HostReady()
+    assert child.next_event() in READY
     child.stream.close()
     assert child.process.wait(5) == 0
 
 
 def test_signals_for_the_whole_service_are_left_to_the_parent(child: Child) -> None:
     child.tell(HostSettings())
-    assert child.next_event() == HostReady()
+    assert child.next_event() in READY
     for number in (signal.SIGINT, signal.SIGTERM):
         child.process.send_signal(number)
     child.tell(OpenPbxLeg(CallId("c"), LegId("p"), "127.0.0.1", free_port()))
@@ -114,7 +118,7 @@ def test_nonsense_on_the_control_stream_ends_it_with_a_line_on_stderr(
     child: Child,
 ) -> None:
     child.tell(HostSettings(logs_json=True))
-    assert child.next_event() == HostReady()
+    assert child.next_event() in READY
     child.stream.sendall(b"\xff" * 16)
     out, err = child.process.communicate(timeout=10)
     assert out == b""
@@ -130,3 +134,11 @@ def test_a_thread_that_dies_takes_the_process_with_it() -> None:
         "time.sleep(30)\n"
     )
     assert subprocess.run([sys.executable, "-c", program], timeout=20, check=False).returncode == 1
+
+
+def test_our_own_engine_runs_in_real_time_where_that_is_allowed_and_says_so(child: Child) -> None:
+    child.send(HostSettings(engine="own"))
+    ready = child.next_event()
+    assert isinstance(ready, HostReady)
+    is_real_time = os.sched_getscheduler(child.process.pid) == os.SCHED_RR
+    assert (ready.priority == "real time") == is_real_time

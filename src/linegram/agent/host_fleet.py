@@ -147,7 +147,7 @@ class HostFleet:
             return
         self._failed_starts = 0
         self.hosts.append(host)
-        log.info("media_host_started", pid=host.pid)
+        log.info("media_host_started", pid=host.pid, engine=host.engine, priority=host.priority)
 
     def _start_failed(self, sentence: str) -> None:
         """Try again later, ever more rarely: what stops one host stops the next one too."""

@@ -47,6 +47,7 @@ class HostProcess:
         self.setting_up: set[LegId] = set()
         self.is_retiring = False
         self.last_beat: HostBeat | None = None
+        self.priority = ""
         self._settings = settings
         self._admission = Admission(admission or AdmissionSettings())
         self._on_event = on_event
@@ -139,7 +140,8 @@ class HostProcess:
         match event:
             case HostBeat():
                 self._note_beat(event)
-            case HostReady():
+            case HostReady(priority):
+                self.priority = priority
                 self._finish_start(None)
             case HostUnfit(sentence):
                 self._finish_start(UnavailableError(sentence))

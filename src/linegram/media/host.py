@@ -18,6 +18,7 @@ import msgspec
 import structlog
 
 from linegram.errors import RemoteProtocolError, UnavailableError
+from linegram.link.voice import OWN
 from linegram.media.control import (
     HostBeat,
     HostCommand,
@@ -33,6 +34,7 @@ from linegram.media.process import (
     become_media_process,
     leave_at_once,
     log_to_stderr,
+    raise_priority,
     resident_mb,
     settle_memory,
 )
@@ -182,7 +184,7 @@ def _open_exchange(control: ControlLink) -> Exchange | None:
         control.flush()
         return None
     settle_memory()
-    control.send(HostReady())
+    control.send(HostReady(raise_priority(may_be_real_time=settings.engine == OWN)))
     control.flush()
     return exchange
 

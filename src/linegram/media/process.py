@@ -17,12 +17,13 @@ log = structlog.get_logger()
 
 _PR_SET_PDEATHSIG: Final = 1
 _NICENESS: Final = -10
+_LOWEST_REAL_TIME: Final = 1
 _SWITCH_INTERVAL_S: Final = 0.0005
 _PAGE_MB: Final = resource.getpagesize() / 1e6
 
 
 def become_media_process() -> None:
-    """Prepare this process for audio. What the system does not allow is done without.
+    """Prepare this process for audio.
 
     Signals that a terminal or a service manager sends to the whole group are for the parent: it ends
     the calls first. The kernel ends us with the parent even when we hang. A thread that dies takes the
@@ -34,10 +35,27 @@ def become_media_process() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.excepthook = _leave_with_thread
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+
+
+def raise_priority(*, may_be_real_time: bool) -> str:
+    """Come before other work, as far as the system allows; says how far.
+
+    Real time is the lowest there is, taking turns: niceness alone does not reach beyond the own session
+    where the kernel groups processes by session. An engine with threads of its own, whose races are a
+    matter of timing, stays with niceness.
+    """
+    if may_be_real_time and hasattr(os, "sched_setscheduler"):
+        try:
+            os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_LOWEST_REAL_TIME))
+        except OSError:
+            log.debug("no_real_time")
+        else:
+            return "real time"
     try:
         os.nice(_NICENESS)
     except OSError:
-        log.debug("priority_not_raised")
+        return "ordinary"
+    return "raised"
 
 
 def log_to_stderr(level: str, *, as_json: bool) -> None:
