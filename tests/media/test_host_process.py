@@ -29,6 +29,8 @@ from tests.media.doubles import free_port
 
 pytestmark = pytest.mark.slow
 
+READY = [HostReady(priority) for priority in ("real time", "raised", "ordinary")]
+
 
 class Child:
     """A media host and our end of its control stream."""
@@ -72,9 +74,6 @@ def child() -> Iterator[Child]:
     made = Child()
     yield made
     made.close()
-
-
-READY = [HostReady(priority) for priority in ("real time", "raised", "ordinary")]
 
 
 def test_it_is_ready_after_its_settings_and_beats_every_second(child: Child) -> None:
@@ -137,7 +136,7 @@ def test_a_thread_that_dies_takes_the_process_with_it() -> None:
 
 
 def test_our_own_engine_runs_in_real_time_where_that_is_allowed_and_says_so(child: Child) -> None:
-    child.send(HostSettings(engine="own"))
+    child.tell(HostSettings(engine="own"))
     ready = child.next_event()
     assert isinstance(ready, HostReady)
     is_real_time = os.sched_getscheduler(child.process.pid) == os.SCHED_RR
