@@ -33,6 +33,7 @@ from linegram.voice.own.messages import (
 )
 from linegram.voice.own.secure_path import SecurePath
 from linegram.voice.own.signalling import Signalling
+from linegram.voice.own.ways.ways import DOUBT_S
 
 log = structlog.get_logger()
 
@@ -257,8 +258,15 @@ class OwnLeg:
             self._end("not_connected_in_time")
         elif self._state is VoiceState.CONNECTING and self._ways.is_hopeless:
             self._end("no_way_at_all")
-        elif self._state is VoiceState.CONNECTED and now - self._path.heard_at > GONE_S:
+        elif self._state is VoiceState.CONNECTED:
+            self._watch_far_end(now)
+
+    def _watch_far_end(self, now: float) -> None:
+        silent_s = now - self._path.heard_at
+        if silent_s > GONE_S:
             self._end("far_end_silent")
+        elif silent_s > DOUBT_S:
+            self._ways.doubt(now)
 
     def _end(self, cause: str) -> None:
         was_connected = self._state is VoiceState.CONNECTED

@@ -36,6 +36,7 @@ class DirectWay:
         )
         self.seen: tuple[Candidate, ...] = ()
         self._preference = preference
+        self._random = random
         reachable = [server for server in stun_servers if family_of(server.ip) == family_of(ip)]
         self._probes = {server: StunProbe(server, random, now) for server in reachable}
         self._send_questions()
@@ -65,8 +66,10 @@ class DirectWay:
             probe.handle_timer(now)
         self._send_questions()
 
-    def network_changed(self, _now: float) -> None:
-        """Stay: a socket whose address has gone is closed by who opened it."""
+    def look_again(self, now: float) -> None:
+        """Ask the STUN servers anew: a NAT may show us at another address now."""
+        self._probes = {server: StunProbe(server, self._random, now) for server in self._probes}
+        self._send_questions()
 
     def close(self, _now: float) -> None:
         """Free the port."""

@@ -76,7 +76,7 @@ class TurnWay:
         self._client.handle_timer(now)
         self._settle()
 
-    def network_changed(self, _now: float) -> None:
+    def look_again(self, _now: float) -> None:
         """Be lost when we would come from another address: the allocation is of the old one."""
         self._has_moved = self._has_moved or routed_ip(self._server.address) != self._routed_ip
 
@@ -152,7 +152,7 @@ class ReflectorWay:
         self._client.handle_timer(now)
         self._flush()
 
-    def network_changed(self, now: float) -> None:
+    def look_again(self, now: float) -> None:
         """Let the reflector know at once where we are now."""
         self._client.greet_again(now)
         self._flush()

@@ -38,8 +38,8 @@ class Way(Protocol):
     def handle_timer(self, now: float, /) -> None:
         """Do what time asks for."""
 
-    def network_changed(self, now: float, /) -> None:
-        """Look whether the way still leads out: this machine has other addresses now."""
+    def look_again(self, now: float, /) -> None:
+        """Find out whether and how the way still leads out: our address may be another one now."""
 
     def close(self, now: float, /) -> None:
         """Give back what the way holds, here and at the relay."""

@@ -18,6 +18,9 @@ from linegram.voice.own.ways.way import Way
 
 log = structlog.get_logger()
 
+DOUBT_S: Final = 3.0
+"""A far end unheard for so long has lost two checks: one of us may have come to another address."""
+
 _HIGHEST_PREFERENCE: Final = 0xFFFF
 _REFLECTOR_OVER_UDP, _REFLECTOR_OVER_TCP = 0x8000, 0x4000
 """Local preferences: TURN sends without naming both ends in every packet, TCP waits for what was lost."""
@@ -57,14 +60,16 @@ class Ways:
         self._terms = terms
         self._machine = machine
         self._random = random
-        self._ips: tuple[str, ...] = ()
         self._direct: dict[str, DirectWay] = {}
         self._numbered: dict[int, Way] = {}
         self._locals: dict[Way, tuple[int, Candidate]] = {}
         self._seen: set[Address] = set()
         self._next_number = 0
+        self._looked_at = now
         self._keepers = [RelayKeeper(make, now) for make in self._relay_makers()]
-        self._look_around(now)
+        self._ips = machine.ips(now)
+        self._follow_machine(now)
+        self._note_changes()
 
     @property
     def is_hopeless(self) -> bool:
@@ -99,6 +104,11 @@ class Ways:
         for keeper in self._keepers:
             keeper.handle_timer(now)
         self._look_around(now)
+
+    def doubt(self, now: float) -> None:
+        """Find out how we are seen from outside, now and then while the far end is not heard."""
+        if now - self._looked_at >= DOUBT_S:
+            self._look_again(now)
 
     def close(self, now: float) -> None:
         """Leave all relays and free all ports."""
@@ -156,6 +166,7 @@ class Ways:
         if ips != self._ips:
             self._ips = ips
             self._follow_machine(now)
+            self._look_again(now)
         self._note_changes()
 
     def _follow_machine(self, now: float) -> None:
@@ -165,8 +176,11 @@ class Ways:
         if self._terms.may_go_direct:
             for number, ip in enumerate(self._ips):
                 self._open_direct(ip, _HIGHEST_PREFERENCE - number, now)
+
+    def _look_again(self, now: float) -> None:
+        self._looked_at = now
         for way in self._all():
-            way.network_changed(now)
+            way.look_again(now)
 
     def _open_direct(self, ip: str, preference: int, now: float) -> None:
         if ip in self._direct:
