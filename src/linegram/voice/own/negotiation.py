@@ -110,6 +110,7 @@ class Negotiation:
         self._state = State.NEW
         self._our_ids: deque[str] = deque(maxlen=MOST_REMEMBERED_IDS)
         self._answered_ids: deque[str] = deque(maxlen=MOST_REMEMBERED_IDS)
+        self._answered_order = 0
         self._kept: tuple[int, NegotiateChannels] | None = None
         self._offered_at = 0.0
         self._out: deque[NegotiateChannels] = deque()
@@ -126,10 +127,13 @@ class Negotiation:
         self._handle(Event.STARTED, None, now)
 
     def receive(self, message: NegotiateChannels, order: int, now: float) -> None:
-        """Take an offer or an answer in; `order` is its place among all that the far end said."""
+        """Take an offer or an answer in; `order` is its place among all that the far end said.
+
+        An end has one open offer at a time: one said before another that we have answered is void.
+        """
         if message.exchange_id in self._our_ids:
             self._handle(Event.ANSWER_CAME, (order, message), now)
-        elif message.exchange_id not in self._answered_ids:
+        elif message.exchange_id not in self._answered_ids and order > self._answered_order:
             self._handle(Event.OFFER_CAME, (order, message), now)
 
     def handle_timer(self, now: float) -> None:
@@ -155,13 +159,13 @@ class Negotiation:
     def _obey(self, command: Command, order: int, message: NegotiateChannels) -> None:
         match command:
             case Command.ANSWER:
-                self._answer(message)
+                self._answer(order, message)
             case Command.TAKE_ANSWER:
                 self._take_answer(message)
-            case Command.KEEP:
+            case Command.KEEP if self._kept is None or self._kept[0] < order:
                 self._kept = (order, message)
             case Command.ANSWER_KEPT if self._kept is not None and self._kept[0] > order:
-                self._answer(self._kept[1])
+                self._answer(*self._kept)
 
     def _offer(self, now: float) -> None:
         exchange_id = str(1 + int(self._random() * 0x7FFF_FFFE))
@@ -170,12 +174,13 @@ class Negotiation:
         content = Content(type="audio", ssrc=str(self._ssrc), payload_types=(_OPUS,))
         self._out.append(NegotiateChannels(exchange_id, (content,)))
 
-    def _answer(self, offer: NegotiateChannels) -> None:
+    def _answer(self, order: int, offer: NegotiateChannels) -> None:
         """Accept the first audio stream that can come as Opus, under the offerer's own ssrc and number.
 
         Nothing else of the offer comes back: what is long in it makes our answer no longer.
         """
         self._answered_ids.append(offer.exchange_id)
+        self._answered_order = order
         accepted = next((found for content in offer.contents if (found := _opus_of(content))), None)
         if accepted is None:
             self.incoming = None

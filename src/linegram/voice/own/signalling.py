@@ -8,7 +8,7 @@ import structlog
 from linegram.errors import RemoteProtocolError
 from linegram.voice.own.acked_framing import AckedFraming
 from linegram.voice.own.box import Box
-from linegram.voice.own.messages import Message, NegotiateChannels, read_message, write_message
+from linegram.voice.own.messages import MediaState, Message, NegotiateChannels, read_message, write_message
 from linegram.voice.own.negotiation import Negotiation
 from linegram.voice.own.sctp_framing import SctpFraming
 
@@ -78,6 +78,7 @@ class Signalling:
     def __init__(self, framing: Framing, negotiation: Negotiation) -> None:
         self._framing = framing
         self.negotiation = negotiation
+        self._state_order = 0
 
     def start(self, now: float) -> None:
         """Begin to negotiate."""
@@ -102,7 +103,7 @@ class Signalling:
                 continue
             if isinstance(message, NegotiateChannels):
                 self.negotiation.receive(message, order, now)
-            elif message is not None:
+            elif message is not None and self._is_current(message, order):
                 found.append(message)
         self._send_negotiated(now)
         return found
@@ -116,6 +117,13 @@ class Signalling:
     def next_packet(self) -> bytes | None:
         """Return the next packet for the far end, or None."""
         return self._framing.next_packet()
+
+    def _is_current(self, message: Message, order: int) -> bool:
+        """Say no to a state of the far end that it has changed since: versions 8 and 9 shuffle."""
+        if not isinstance(message, MediaState):
+            return True
+        is_newer, self._state_order = order > self._state_order, max(order, self._state_order)
+        return is_newer
 
     def _send_negotiated(self, now: float) -> None:
         while (message := self.negotiation.next_message()) is not None:

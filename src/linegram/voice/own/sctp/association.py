@@ -28,7 +28,7 @@ from linegram.voice.own.sctp.packet import (
 PORT: Final = 5000
 _PACKET_BYTES: Final = 1180
 _FIRST_INIT_S: Final = 0.5
-_LONGEST_INIT_S: Final = 2.0
+_LONGEST_INIT_S: Final = 1.0
 _COOKIE: Final = struct.Struct("!II")
 _COOKIE_HASH_BYTES: Final = 16
 MOST_REPLIES: Final = 32
