@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from linegram.link.accounts import RegistrationState, SipAccountSettings, SipTransport
 from linegram.link.commands import Command, OpenVoice, PutAccount, Tone
 from linegram.link.events import Event, Numbered
+from linegram.link.figures import LegFigures
 from linegram.link.voice import VoiceParameters, VoiceServer
 from linegram.outcomes import EndReason
 from linegram.units import AccountId, CallId, LegId
@@ -45,6 +46,7 @@ def of_type(kind: object) -> st.SearchStrategy[object]:
         bool: st.booleans(),
         type(None): st.none(),
         SipAccountSettings: st.deferred(lambda: strategy_of(SipAccountSettings)),
+        LegFigures: st.deferred(lambda: strategy_of(LegFigures)),
         VoiceParameters: st.deferred(lambda: strategy_of(VoiceParameters)),
     }
     if kind in simple:

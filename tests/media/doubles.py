@@ -38,6 +38,7 @@ class ScriptedLeg:
 
     def pull(self) -> PcmFrame:
         self.pulls += 1
+        self.packets_to_hear.clear()
         return self.to_hear
 
     def push_opus(self, packets: Sequence[PassedPacket]) -> None:

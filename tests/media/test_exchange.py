@@ -12,6 +12,7 @@ from linegram.audio.tones import ToneGenerator, parse_cadence
 from linegram.errors import UnavailableError
 from linegram.link.commands import CloseVoice, ConnectAudio, EndCall, OpenVoice, PlayTone, SignalVoice, Tone
 from linegram.link.events import CallMeasured, VoiceConnected, VoiceEnded, VoiceSignalled
+from linegram.link.figures import LegFigures
 from linegram.link.voice import VoiceParameters
 from linegram.media.control import (
     ClosePbxLeg,
@@ -228,7 +229,8 @@ def test_a_call_is_measured_once_at_its_end(room: Room) -> None:
     room.events()
     room.exchange.obey(EndCall(CALL), room.now)
     room.exchange.obey(EndCall(CALL), room.now)
-    assert room.events() == [CallMeasured(call_id=CALL, codec="PCMA")]
+    pbx = LegFigures(codec="PCMA", duration_s=0.1, packets_sent=3, sent_kbps=64.0)
+    assert room.events() == [CallMeasured(call_id=CALL, codec="PCMA", pbx=pbx, voice=LegFigures())]
     assert leg.is_closed
     assert room.exchange.call_count == 0
     room.run(1)
@@ -242,7 +244,7 @@ def test_a_closed_pbx_leg_frees_its_ports_but_its_figures_stay(room: Room) -> No
         next_user.bind(("127.0.0.1", room.port))
     room.events()
     room.exchange.obey(EndCall(CALL), room.now)
-    assert room.events() == [CallMeasured(call_id=CALL, codec="PCMA")]
+    assert room.events() == [CallMeasured(call_id=CALL, codec="PCMA", pbx=LegFigures(codec="PCMA"))]
 
 
 def test_a_silent_pbx_is_reported_after_thirty_seconds_without_a_first_packet(room: Room) -> None:
@@ -297,7 +299,9 @@ def test_a_fault_in_one_call_ends_that_call_and_leaves_the_others(room: Room) ->
     assert broken.is_closed
     assert len(room.engine.legs[1].said) == 3
     room.exchange.obey(EndCall(CALL), room.now)
-    assert room.events() == [CallMeasured(call_id=CALL)]
+    (measured,) = room.events()
+    assert isinstance(measured, CallMeasured)
+    assert measured.voice == LegFigures()
 
 
 def test_a_host_name_instead_of_an_address_is_refused(room: Room) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from linegram.link.accounts import RegistrationState
+from linegram.link.figures import LegFigures
 from linegram.outcomes import EndReason
 from linegram.units import AccountId, CallId, LegId
 
@@ -101,7 +102,10 @@ class VoiceEnded(msgspec.Struct, frozen=True, tag=True):
 
 
 class CallMeasured(msgspec.Struct, frozen=True, tag=True, kw_only=True):
-    """The figures of a call's audio, once, at its end. Percent, milliseconds, counts."""
+    """The figures of a call's audio, once, at its end. Percent, milliseconds, counts.
+
+    Those outside `pbx` and `voice` are of the PBX leg, as they were before there were figures by leg.
+    """
 
     call_id: CallId
     codec: str = ""
@@ -111,6 +115,8 @@ class CallMeasured(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     jitter_ms: float = 0.0
     round_trip_ms: float | None = None
     far_loss_percent: float | None = None
+    pbx: LegFigures | None = None
+    voice: LegFigures | None = None
 
 
 Event = (

@@ -31,3 +31,9 @@ class LegFigures(msgspec.Struct, frozen=True, kw_only=True):
     mos: float | None = None
     worst_mos: float | None = None
     far_mos: float | None = None
+
+    @property
+    def loss_percent(self) -> float:
+        """The share of the far end's packets that never came."""
+        sent = self.packets_received + self.packets_lost
+        return 100.0 * self.packets_lost / sent if sent else 0.0

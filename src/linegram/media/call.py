@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from linegram.audio.frame import NARROWBAND_HZ, PcmFrame, samples_per_frame, silence
 from linegram.audio.mix import mix
 from linegram.link.events import CallMeasured, DigitReceived
+from linegram.link.figures import LegFigures
 from linegram.media.control import MediaSilent
+from linegram.media.opus_passage import OpusPassage
 from linegram.media.pbx_leg import PbxLeg
 from linegram.media.sound import ToneSound
 from linegram.media.voice_side import VoiceReport, VoiceSide
-from linegram.rtp.reports import StreamStatistics
 from linegram.units import CallId, LegId
 
 
@@ -25,7 +26,9 @@ class MediaCall:
         self.voice: VoiceSide | None = None
         self._is_connected = False
         self._tone: ToneSound | None = None
-        self._figures: list[tuple[str, StreamStatistics]] = []
+        self._passage = OpusPassage()
+        self._pbx_figures: list[LegFigures] = []
+        self._voice_figures: list[LegFigures] = []
 
     @property
     def sample_hz(self) -> int | None:
@@ -48,10 +51,24 @@ class MediaCall:
             leg.drain(now)
 
     def tick(self, now: float) -> None:
-        """Move 20 ms of audio each way.
+        """Move 20 ms of audio each way: unopened where that will do.
 
         Every leg is pulled and pushed in every tick, with silence if need be.
         """
+        if self.voice is not None and (leg := self._passing_leg(self.voice)) is not None:
+            self._passage.tick(leg, self.voice, now)
+        else:
+            self._passage.pause()
+            self._tick_opened(now)
+
+    def _passing_leg(self, voice: VoiceSide) -> PbxLeg | None:
+        """Give the one leg whose packets may go through: nothing is mixed, played or left out."""
+        if not self._is_connected or self._tone is not None or len(self.pbx_legs) != 1:
+            return None
+        (leg,) = self.pbx_legs.values()
+        return leg if self._passage.may_pass(leg, voice) else None
+
+    def _tick_opened(self, now: float) -> None:
         voice = self.voice
         room_hz = voice.sample_hz if voice is not None else NARROWBAND_HZ
         from_pbx = self._heard_at_pbx(room_hz, now)
@@ -74,6 +91,7 @@ class MediaCall:
     def close_voice(self) -> None:
         """Leave the Telegram call's voice."""
         if self.voice is not None:
+            self._voice_figures.append(self.voice.statistics())
             self.voice.close()
             self.voice = None
 
@@ -82,10 +100,9 @@ class MediaCall:
         leg = self.pbx_legs.pop(leg_id, None)
         if leg is None:
             return
-        codec = leg.codec
         leg.close(now)
-        if leg.statistics is not None:
-            self._figures.append((codec, leg.statistics))
+        if leg.figures is not None:
+            self._pbx_figures.append(leg.figures)
 
     def close(self, now: float) -> CallMeasured:
         """Free everything and sum the call up."""
@@ -95,19 +112,19 @@ class MediaCall:
         return self._measured()
 
     def _measured(self) -> CallMeasured:
-        """Tell of the leg that carried most: the others were attempts."""
-        if not self._figures:
-            return CallMeasured(call_id=self.call_id)
-        codec, figures = max(self._figures, key=lambda one: one[1].packets_received)
+        pbx, voice = _most_heard(self._pbx_figures), _most_heard(self._voice_figures)
+        figures = pbx or LegFigures()
         return CallMeasured(
             call_id=self.call_id,
-            codec=codec,
+            codec=figures.codec,
             packets_received=figures.packets_received,
             packets_lost=figures.packets_lost,
             packets_late=figures.packets_late,
             jitter_ms=figures.jitter_ms,
             round_trip_ms=figures.round_trip_ms,
-            far_loss_percent=figures.remote_loss_percent,
+            far_loss_percent=figures.far_loss_percent,
+            pbx=pbx,
+            voice=voice,
         )
 
     def _heard_at_pbx(self, room_hz: int, now: float) -> list[PcmFrame]:
@@ -119,3 +136,8 @@ class MediaCall:
         if self._tone is not None:
             sounds = [*sounds, self._tone.frame(room_hz)]
         return mix(sounds) if sounds else silence(samples_per_frame(room_hz))
+
+
+def _most_heard(legs: list[LegFigures]) -> LegFigures | None:
+    """Choose the leg that carried most: the others were attempts."""
+    return max(legs, key=lambda leg: (leg.packets_received, leg.duration_s), default=None)

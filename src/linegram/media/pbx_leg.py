@@ -2,7 +2,7 @@
 
 import ipaddress
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import structlog
@@ -11,18 +11,22 @@ from linegram.audio.frame import NARROWBAND_HZ, PcmFrame
 from linegram.audio.resample import Resampler
 from linegram.errors import LocalProtocolError, UnavailableError
 from linegram.link.events import DigitReceived
-from linegram.media.control import HostSettings, MediaSilent, RemoteMedia
+from linegram.link.figures import LegFigures
+from linegram.media.control import Direction, HostSettings, MediaSilent, RemoteMedia
 from linegram.media.latch import Latch
 from linegram.media.sockets import MediaSockets
 from linegram.media.stream import RtpStream, StreamSettings
 from linegram.media.watch import MediaWatch
-from linegram.rtp.reports import StreamStatistics
+from linegram.rtp.packet import PassedPacket, is_rtcp
 from linegram.units import LegId
+from linegram.voice.figures import leg_figures
 
 log = structlog.get_logger()
 
 _RTCP_EVERY_TICKS: Final = 10
 _PTIMES_MS: Final = (20, 40, 60)
+_TELEGRAM_PACKET_MS: Final = 60
+"""How much audio WebRTC ends put into a packet."""
 
 
 class PbxLeg:
@@ -31,7 +35,7 @@ class PbxLeg:
     def __init__(self, leg_id: LegId, sockets: MediaSockets, settings: HostSettings) -> None:
         self.leg_id = leg_id
         self.sockets = sockets
-        self.statistics: StreamStatistics | None = None
+        self.figures: LegFigures | None = None
         self._remote: RemoteMedia | None = None
         self._settings: StreamSettings | None = None
         self._stream: RtpStream | None = None
@@ -76,7 +80,11 @@ class PbxLeg:
         """Take in all that has come since the last time."""
         stream = self._stream
         for datagram, source in self.sockets.received_rtp():
-            if stream is not None and self._rtp.accepts(source) and stream.receive_rtp(datagram, now):
+            if stream is None or not self._rtp.accepts(source):
+                continue
+            if is_rtcp(datagram):
+                stream.receive_rtcp(datagram, now)
+            elif stream.receive_rtp(datagram, now):
                 self._watch.heard(now)
                 if self._rtp.note_valid(source):
                     log.debug("rtp_latched", leg_id=self.leg_id, port=source[1])
@@ -100,14 +108,25 @@ class PbxLeg:
         self._ticks += 1
         if self._stream is None or self._remote is None:
             return
-        target = self._rtp.target
-        packets = self._stream.push(self._fitting(frame, from_hz, self._stream.sample_hz), now)
-        if target is not None:
-            for packet in packets:
-                self.sockets.send_rtp(packet, target)
-        report = self._stream.rtcp_to_send(now)
-        if report is not None and self._rtcp.target is not None:
-            self.sockets.send_rtcp(report, self._rtcp.target)
+        self._send(self._stream.push(self._fitting(frame, from_hz, self._stream.sample_hz), now), now)
+
+    @property
+    def passes_opus(self) -> bool:
+        """Ready Opus packets can go in and out now, in place of frames, as long as Telegram's are."""
+        stream, remote = self._stream, self._remote
+        if stream is None or remote is None or remote.direction is not Direction.BOTH:
+            return False
+        return _takes_long_packets(remote) and stream.passes_opus
+
+    def pull_opus(self) -> Sequence[PassedPacket]:
+        """Take the packets that came, unopened."""
+        return self._stream.pull_opus() if self._stream is not None else ()
+
+    def push_opus(self, packets: Sequence[PassedPacket], now: float) -> None:
+        """Say ready packets, and the report that is due; 20 ms pass."""
+        self._ticks += 1
+        if self._stream is not None:
+            self._send(self._stream.push_opus(packets, now), now)
 
     def press(self, digits: str) -> None:
         """Send digits as telephone events; without an agreement on them they are dropped."""
@@ -131,12 +150,34 @@ class PbxLeg:
     def close(self, now: float) -> None:
         """Say goodbye, keep the figures and free the ports."""
         if self._stream is not None:
-            goodbye = self._stream.goodbye(now)
-            if goodbye is not None and self._rtcp.target is not None:
-                self.sockets.send_rtcp(goodbye, self._rtcp.target)
-            self.statistics = self._stream.statistics(now)
-            self._stream.close()
+            self._end_stream(self._stream, now)
         self.sockets.close()
+
+    def _end_stream(self, stream: RtpStream, now: float) -> None:
+        """Say goodbye for a stream; of several the figures of the one that heard most are kept."""
+        self._send_rtcp(stream.goodbye(now))
+        figures = leg_figures(stream.statistics(now), stream.codec_name)
+        if self.figures is None or figures.packets_received >= self.figures.packets_received:
+            self.figures = figures
+        stream.close()
+
+    def _send(self, packets: Sequence[bytes], now: float) -> None:
+        target = self._rtp.target
+        if target is not None:
+            for packet in packets:
+                self.sockets.send_rtp(packet, target)
+        if self._stream is not None:
+            self._send_rtcp(self._stream.rtcp_to_send(now))
+
+    def _send_rtcp(self, report: bytes | None) -> None:
+        """Send a report to the peer's RTCP port; when that is its RTP port, from ours (RFC 5761)."""
+        if report is None or self._remote is None:
+            return
+        if self._remote.rtcp_port == self._remote.port:
+            if self._rtp.target is not None:
+                self.sockets.send_rtp(report, self._rtp.target)
+        elif self._rtcp.target is not None:
+            self.sockets.send_rtcp(report, self._rtcp.target)
 
     def _fitting(self, frame: PcmFrame, from_hz: int, to_hz: int) -> PcmFrame | None:
         if self._remote is None or not self._remote.direction.may_send:
@@ -158,8 +199,13 @@ class PbxLeg:
             log.warning("stream_refused", leg_id=self.leg_id, reason=str(error))
             return
         if self._stream is not None:
-            self._stream.close()
+            self._end_stream(self._stream, now)
         self._stream, self._settings = stream, settings
+
+
+def _takes_long_packets(remote: RemoteMedia) -> bool:
+    """Say whether the peer takes what WebRTC ends send; without a limit of its own 120 ms (RFC 7587)."""
+    return remote.max_ptime_ms is None or remote.max_ptime_ms >= _TELEGRAM_PACKET_MS
 
 
 def _is_literal(ip: str) -> bool:

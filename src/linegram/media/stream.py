@@ -128,10 +128,9 @@ class RtpStream:
 
     @property
     def passes_opus(self) -> bool:
-        """Ready Opus packets can go in and out now: no digit is under way, the peer sends nothing else."""
+        """Ready Opus packets can go in and out: we send Opus, and the peer has sent nothing else."""
         self._has_other_codec = self._has_other_codec or self._passing.has_other_type
-        is_opus = self._settings.send_type in self._opus_types
-        return is_opus and not self._has_other_codec and not self._sender.is_sending_digits
+        return self._settings.send_type in self._opus_types and not self._has_other_codec
 
     def pull_opus(self) -> list[PassedPacket]:
         """Give what came since the last time, in place of `pull`; at first what was about to be heard."""
@@ -139,7 +138,10 @@ class RtpStream:
         return self._passing.take(self._opus_types)
 
     def push_opus(self, packets: Sequence[PassedPacket], now: float) -> list[bytes]:
-        """Give the datagrams for ready packets, in place of `push`; 20 ms pass."""
+        """Give the datagrams for ready packets, or of a digit, in place of `push`; 20 ms pass."""
+        if self._sender.is_sending_digits:
+            self._sender.frame_begins_at = now
+            return self._push_digit(None, self._frame_ticks)
         return [*self._flush(), *self._passing.give(packets, now)]
 
     def press(self, digit: str, duration_ms: int = 160) -> None:

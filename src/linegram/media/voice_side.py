@@ -1,12 +1,19 @@
 """The Telegram half of a call inside a media host: a voice leg, in the words of the link."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from linegram.audio.frame import PcmFrame
+import msgspec
+import structlog
+
+from linegram.audio.frame import FRAME_MS, PcmFrame
 from linegram.link.events import VoiceConnected, VoiceEnded, VoiceSignalled
+from linegram.link.figures import LegFigures
 from linegram.outcomes import EndReason
+from linegram.rtp.packet import PassedPacket
 from linegram.units import LegId
-from linegram.voice.engine import VoiceLeg, VoiceSignal, VoiceState, VoiceStateChanged
+from linegram.voice.engine import RemoteMuteChanged, VoiceLeg, VoiceSignal, VoiceState, VoiceStateChanged
+
+log = structlog.get_logger()
 
 VoiceReport = VoiceSignalled | VoiceConnected | VoiceEnded
 
@@ -19,6 +26,8 @@ class VoiceSide:
         self.sample_hz = sample_hz
         self.is_connecting = True
         self._leg = leg
+        self._is_far_muted = False
+        self._far_muted_ticks = 0
 
     def receive_signal(self, payload: bytes) -> None:
         """Pass signalling bytes from Telegram on."""
@@ -32,8 +41,31 @@ class VoiceSide:
         """Hear 20 ms."""
         return self._leg.pull()
 
+    @property
+    def passes_opus(self) -> bool:
+        """Ready Opus packets can go in and out now, in place of frames."""
+        return self._leg.passes_opus
+
+    def push_opus(self, packets: Sequence[PassedPacket]) -> None:
+        """Say ready packets; 20 ms pass."""
+        self._leg.push_opus(packets)
+
+    def pull_opus(self) -> Sequence[PassedPacket]:
+        """Take the packets that came."""
+        return self._leg.pull_opus()
+
+    def mute(self, *, is_muted: bool) -> None:
+        """Say nothing, or speak again."""
+        self._leg.mute(is_muted=is_muted)
+
+    def statistics(self) -> LegFigures:
+        """Give the figures of the leg so far, and how long its far end was muted."""
+        figures = self._leg.statistics()
+        return msgspec.structs.replace(figures, far_muted_ms=self._far_muted_ticks * FRAME_MS)
+
     def handle_timer(self, now: float) -> None:
-        """Let the leg do what time asks for."""
+        """Let the leg do what time asks for; once per tick."""
+        self._far_muted_ticks += self._is_far_muted
         self._leg.handle_timer(now)
 
     def reports(self) -> Iterator[VoiceReport]:
@@ -48,8 +80,9 @@ class VoiceSide:
                 case VoiceStateChanged(VoiceState.ENDED, reason):
                     self.is_connecting = False
                     yield VoiceEnded(self.leg_id, reason or EndReason.VOICE_LOST)
-                case _:
-                    continue
+                case RemoteMuteChanged(is_muted):
+                    self._is_far_muted = is_muted
+                    log.info("far_end_muted" if is_muted else "far_end_unmuted", leg_id=self.leg_id)
 
     def close(self) -> None:
         """Leave the call; nothing more is reported."""

@@ -14,11 +14,11 @@ from linegram.audio.frame import PcmFrame, samples_per_frame, silence
 from linegram.audio.spectrum import has_tone
 from linegram.errors import UnavailableError
 from linegram.link.events import DigitReceived
+from linegram.link.figures import LegFigures
 from linegram.media.control import HostSettings, LocalMedia
 from linegram.media.pbx_leg import PbxLeg
 from linegram.media.sockets import MediaSockets
 from linegram.media.tick import TickClock
-from linegram.rtp.reports import StreamStatistics
 from linegram.sip.audio_stream import AudioStream
 from linegram.units import LegId
 
@@ -92,7 +92,7 @@ class PhoneAudio:
         """Bind a pair of RTP ports. Raises UnavailableError if none is free."""
         self.digits = ""
         self.is_echo = False
-        self.statistics: StreamStatistics | None = None
+        self.statistics: LegFigures | None = None
         self._sound = sound
         self._sockets = _bind(host, random)
         self._leg = PbxLeg(LegId("sandbox"), self._sockets, HostSettings())
@@ -148,7 +148,7 @@ class PhoneAudio:
             if self._beating is not None:
                 self._beating.cancel()
             self._leg.close(time.monotonic())
-            self.statistics = self._leg.statistics
+            self.statistics = self._leg.figures
 
     def _track(self, frames: list[PcmFrame]) -> Track:
         samples = np.concatenate(frames) if frames else silence(0)
