@@ -74,6 +74,8 @@ def test_what_is_written_reads_back() -> None:
         REFLECTED.replace(".reflector ", ".reflector.example "),
         REAL.replace("192.0.2.2", "telephone.local"),
         REAL.replace("192.0.2.2", "fe80::1"),
+        REAL.replace("192.0.2.2", "2001:db8::1%eth0"),
+        REAL.replace("192.0.2.2", "2001:db8::1%\0"),
         REAL.replace("192.0.2.2", "0.0.0.0"),
         REAL.replace("192.0.2.2", "224.0.0.1"),
         REAL.replace("41541", "65536"),

@@ -96,6 +96,8 @@ def _is_reflected(words: list[str]) -> bool:
 def _reachable_ip(text: str) -> str:
     """Write an address in its one form; raises ValueError for one that leads nowhere."""
     ip = ip_address(text)
+    if "%" in text:
+        raise ValueError("an address in a zone of somebody else's machine")
     if ip.is_link_local or ip.is_unspecified or ip.is_multicast:
         raise ValueError("an address that leads nowhere")
     return str(ip)
