@@ -139,6 +139,24 @@ def test_nothing_is_answered_twice_or_two_ends_would_go_on_for_ever() -> None:
     assert messages_of(callee) == []
 
 
+def test_an_offer_that_was_said_before_an_answered_one_is_void_however_late_it_comes() -> None:
+    callee = make(is_caller=False)
+    callee.receive(NegotiateChannels("50", (Content("audio", "99", (OPUS,)),)), 7, 0.0)
+    messages_of(callee)
+    callee.receive(FOREIGN, 3, 0.0)
+    assert messages_of(callee) == []
+    assert callee.incoming == Stream(99, 96)
+
+
+def test_of_two_offers_in_a_glare_the_later_said_one_is_kept() -> None:
+    caller = make(is_caller=True)
+    (offer,) = messages_of(caller)
+    caller.receive(NegotiateChannels("50", (Content("audio", "99", (OPUS,)),)), 6, 0.0)
+    caller.receive(FOREIGN, 5, 0.0)
+    caller.receive(answer_to(offer), 4, 0.0)
+    assert [message.exchange_id for message in messages_of(caller)] == ["50"]
+
+
 def test_a_caller_never_offers_again_however_late_the_far_end_is() -> None:
     caller = make(is_caller=True)
     messages_of(caller)
