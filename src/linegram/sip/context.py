@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from linegram.sip.account import Account
-from linegram.sip.events import SipEvent
+from linegram.sip.events import FlowFailed, SipEvent
 from linegram.sip.flow import Flow, TransportName
 from linegram.sip.headers import Via
 from linegram.sip.message import Request, Response
 from linegram.sip.timers import TimerDurations, TimerHeap
+from linegram.sip.transaction import RequestFailure
 from linegram.sip.transaction_layer import BRANCH_COOKIE, TransactionLayer
 
 ALLOWED_METHODS: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, REFER, NOTIFY, UPDATE, PRACK"
 SUPPORTED_OPTIONS: Final = ("replaces", "timer", "100rel")
 """Option tags that a peer may require of us (RFC 3261 19.2)."""
+_MAX_TROUBLES: Final = 256
 
 
 class RandomSource(Protocol):
@@ -30,7 +32,10 @@ class RandomSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EndpointConfig:
-    """The settings of one endpoint, the same for all accounts."""
+    """The settings of one endpoint, the same for all accounts.
+
+    A server that is silent for `silence_s` is left for another one, if there is one, and rests for `rest_s`.
+    """
 
     local_places: Mapping[TransportName, tuple[str, int]]
     user_agent: str = "Linegram"
@@ -39,6 +44,9 @@ class EndpointConfig:
     retry_first_s: float = 4.0
     retry_limit_s: float = 300.0
     refused_retry_s: float = 1800.0
+    silence_s: float = 6.0
+    rest_s: float = 300.0
+    pong_s: float = 10.0
     ring_limit_s: float = 300.0
     reoffer_limit_s: float = 60.0
     refer_limit_s: float = 180.0
@@ -56,6 +64,7 @@ class EndpointContext:
         self.outbox: deque[tuple[Flow, bytes]] = deque()
         self.events: deque[SipEvent] = deque()
         self.transactions = TransactionLayer(self.timers, config.durations, self.send)
+        self._troubles: dict[Flow, str] = {}
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Put bytes into the outbox."""
@@ -64,6 +73,23 @@ class EndpointContext:
     def emit(self, event: SipEvent) -> None:
         """Tell the application."""
         self.events.append(event)
+
+    def fail_flow(self, flow: Flow, reason: str) -> None:
+        """Have a connection dropped that is up but dead; UDP has none."""
+        if flow.transport.is_reliable:
+            self.emit(FlowFailed(flow, reason))
+
+    def note_trouble(self, flow: Flow, reason: str) -> None:
+        """Remember why a connection broke, for those who ask why their request failed."""
+        self._troubles.pop(flow, None)
+        self._troubles[flow] = reason
+        if len(self._troubles) > _MAX_TROUBLES:
+            del self._troubles[next(iter(self._troubles))]
+
+    def explain(self, failure: RequestFailure, flow: Flow) -> str:
+        """Say why a request over this flow got no answer."""
+        usual = str(failure.value)
+        return usual if failure is RequestFailure.TIMEOUT else self._troubles.get(flow, usual)
 
     def new_token(self) -> str:
         """A fresh unguessable word: tags, Call-IDs, client nonces."""
@@ -75,7 +101,7 @@ class EndpointContext:
 
     def new_via(self, account: Account, flow: Flow) -> Via:
         """The Via of a request of ours over `flow`, with a fresh branch and asking for rport (RFC 3581 3)."""
-        target = account.target
+        target = account.places.of(flow)
         if target is not None and target.flow.transport is flow.transport:
             host, port = target.local_host, target.local_port
         else:

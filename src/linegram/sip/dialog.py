@@ -4,9 +4,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Self
 
 from linegram.errors import LocalProtocolError, RemoteProtocolError
-from linegram.sip.flow import Flow, TransportName, is_address, is_unreachable_from
+from linegram.sip.flow import Flow, TransportName
 from linegram.sip.headers import CSeq, Headers, NameAddress
 from linegram.sip.message import Request, Response
+from linegram.sip.next_hop import next_hop
 from linegram.sip.uri import SipUri
 from linegram.units import AccountId
 
@@ -132,20 +133,9 @@ class Dialog:
         return uri
 
     def next_hop(self) -> Flow:
-        """Where requests go: the first route, else the remote target, if it is an address that we can reach.
-
-        Names, and private addresses told by a public peer (a PBX behind NAT), leave the flow as it was.
-        """
+        """Where requests go: the first route, else the remote target, if that is within our reach."""
         uri = NameAddress.parse(self.route_set[0]).uri if self.route_set else self.remote_target
-        return self.flow if self._is_behind_flow(uri) else _flow_to(uri, self.flow)
-
-    def _is_behind_flow(self, uri: SipUri) -> bool:
-        return (
-            uri.scheme == "tel"
-            or not is_address(uri.host)
-            or is_unreachable_from(uri.host, self.flow.host)
-            or (self.flow.transport.is_reliable and uri.host == self.flow.host)
-        )
+        return next_hop(uri, self.flow)
 
     def export(self) -> dict[str, object]:
         """Plain values that JSON can hold, enough to end the dialog from another process."""
@@ -217,14 +207,6 @@ def _routes_of(message: Request | Response) -> tuple[str, ...]:
 def _target_of(message: Request | Response, *, default: SipUri) -> SipUri:
     contacts = message.contacts
     return contacts[0].uri if contacts else default
-
-
-def _flow_to(uri: SipUri, flow: Flow) -> Flow:
-    name = (uri.parameter("transport") or "").lower()
-    known = {transport.value: transport for transport in TransportName}
-    transport = known.get(name, TransportName.TLS if uri.scheme == "sips" else TransportName.UDP)
-    place = Flow(transport, uri.host, uri.port or transport.default_port)
-    return flow if place[:3] == flow[:3] else place
 
 
 def _without_forbidden(uri: SipUri) -> SipUri:

@@ -10,14 +10,15 @@ from typing import NamedTuple, TypeVar
 
 from linegram.errors import LocalProtocolError
 from linegram.sip.account import Account, AccountConfig, Target
-from linegram.sip.account_table import AccountTable
+from linegram.sip.account_table import AccountTable, Found
 from linegram.sip.acknowledgement import send_bye
 from linegram.sip.call_table import CallTable
 from linegram.sip.context import EndpointConfig, EndpointContext, RandomSource
 from linegram.sip.dialog import Dialog
+from linegram.sip.doorman import Doorman
 from linegram.sip.established_call import EstablishedCall
 from linegram.sip.events import CallHandle, SipEvent
-from linegram.sip.flow import Flow
+from linegram.sip.flow import Flow, TransportName
 from linegram.sip.invite_client import InviteClient
 from linegram.sip.invite_server import InviteServer
 from linegram.sip.mailboxes import Mailboxes
@@ -47,6 +48,9 @@ class SipEndpoint:
         self._calls = CallTable(self._context)
         self._mailboxes = Mailboxes(self._context)
         self._reception = Reception(self._context, self._accounts, self._calls, self._mailboxes)
+        self._doorman = Doorman(
+            self._accounts.is_trusted, self._accounts.has_token, self._context.transactions.has_branch
+        )
 
     # The shell's side.
 
@@ -72,8 +76,23 @@ class SipEndpoint:
         """Take out the oldest event."""
         return self._context.events.popleft() if self._context.events else None
 
-    def lose_flow(self, flow: Flow, now: float) -> None:
-        """Learn that a connection broke or could not be opened."""
+    def admits(self, data: bytes, host: str) -> bool:
+        """Whether a message from this address deserves to be parsed; the others are counted in `refused`."""
+        return self._doorman.admits(data, host)
+
+    @property
+    def refused(self) -> int:
+        """How many messages of strangers were not admitted."""
+        return self._doorman.refused
+
+    def receive_pong(self, flow: Flow, now: float) -> None:
+        """Learn that a keep-alive was answered."""
+        self._accounts.keep_alives.receive_pong(flow, now)
+
+    def lose_flow(self, flow: Flow, now: float, reason: str = "") -> None:
+        """Learn that a connection broke or could not be opened, and why."""
+        if reason:
+            self._context.note_trouble(flow, reason)
         self._context.transactions.lose_flow(flow, now)
         self._accounts.lose_flow(flow, now)
 
@@ -97,9 +116,17 @@ class SipEndpoint:
         """Add or change an account; it registers as soon as its target is known (`TargetNeeded`)."""
         self._accounts.put(config, now)
 
-    def set_targets(self, account_id: AccountId, targets: tuple[Target, ...], now: float) -> None:
-        """Answer a `TargetNeeded`; an empty tuple means that the name does not resolve now."""
-        self._accounts.set_targets(account_id, targets, now)
+    def set_targets(
+        self,
+        account_id: AccountId,
+        targets: tuple[Target, ...],
+        now: float,
+        *,
+        valid_s: float = float("inf"),
+        problem: str = "",
+    ) -> None:
+        """Answer a `TargetNeeded`; no targets mean that the server is not found, for the reason `problem`."""
+        self._accounts.set_targets(account_id, targets, now, Found(valid_s, problem))
 
     def local_host(self, account_id: AccountId) -> str | None:
         """Our own address as the account's server sees the way to it; None while that is unknown."""
@@ -261,6 +288,8 @@ class SipEndpoint:
         """Send BYE for a dialog that another process had. Raises LocalProtocolError for what is no dialog."""
         dialog = Dialog.restore(exported)
         account = self._accounts.get(config.account_id) or Account(config, self._context.new_token())
+        if dialog.flow.transport is TransportName.TLS:
+            dialog.flow = dialog.flow._replace(tls=config.tls)
         send_bye(self._context, account, dialog, now)
 
     def _find(self, handle: CallHandle, stage: type[Part]) -> Part | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NewType
 
+from linegram.sip.flow import Flow
 from linegram.sip.headers import NameAddress
 from linegram.sip.message_summary import MessageSummary
 from linegram.sip.uri import SipUri
@@ -54,9 +55,21 @@ class RegistrationChanged:
 
 @dataclass(frozen=True, slots=True)
 class TargetNeeded:
-    """An account's server name must be resolved; `SipEndpoint.set_targets` takes the answer."""
+    """An account's server must be located; `SipEndpoint.set_targets` takes the answer.
+
+    `redirected_to` is where its registrar sends us instead of the configured server.
+    """
 
     account_id: AccountId
+    redirected_to: SipUri | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowFailed:
+    """A connection is up but dead; the shell drops it, and the next message opens another."""
+
+    flow: Flow
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +225,7 @@ class CallEnded:
 SipEvent = (
     RegistrationChanged
     | TargetNeeded
+    | FlowFailed
     | InviteReceived
     | ProgressReceived
     | CallAnswered

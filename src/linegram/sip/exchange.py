@@ -10,7 +10,7 @@ from linegram.errors import RemoteProtocolError
 from linegram.sip.account import Account
 from linegram.sip.context import EndpointContext
 from linegram.sip.digest import Challenge
-from linegram.sip.flow import Flow
+from linegram.sip.flow import Flow, TransportName
 from linegram.sip.headers import CSeq
 from linegram.sip.message import Request, Response
 from linegram.sip.transaction import ClientTransaction, RequestFailure
@@ -20,6 +20,7 @@ BeforeRepeat = Callable[[Response, Request], None]
 OnFailed = Callable[[RequestFailure, float], None]
 
 _MAX_ATTEMPTS = 5
+_MAX_DATAGRAM_BYTES = 1300
 
 
 class Exchange:
@@ -27,7 +28,9 @@ class Exchange:
 
     `request` comes without Via and credentials. `next_cseq` gives the number of each repetition.
     Set `may_retry` to False to have a challenge handed up like any failure; `before_repeat` may
-    change the repetition in the light of the challenge.
+    change the repetition in the light of the challenge. `flow` is the way taken: a request that is too
+    large for a datagram goes over TCP if the account allows it, and over UDP all the same if TCP fails
+    (RFC 3261 18.1.1).
     """
 
     __slots__ = (
@@ -35,6 +38,7 @@ class Exchange:
         "_answered",
         "_attempts",
         "_context",
+        "_is_switched",
         "_next_cseq",
         "_on_failed",
         "_on_response",
@@ -59,6 +63,7 @@ class Exchange:
         self._next_cseq = next_cseq
         self._attempts = 0
         self._answered: set[tuple[int, str]] = set()
+        self._is_switched = False
         self._on_response: OnResponse | None = None
         self._on_failed: OnFailed | None = None
         self.request = request
@@ -73,7 +78,16 @@ class Exchange:
         """Send the first attempt. `on_failed` is called when no final response comes."""
         self._on_response = on_response
         self._on_failed = on_failed
-        self.request.headers.prepend("Via", str(self._context.new_via(self._account, self.flow)))
+        self._send(now)
+
+    def turn_to(self, flow: Flow, now: float, change: Callable[[Request], None]) -> None:
+        """Send the same request to another place, changed, as a new transaction (RFC 3263 4.3)."""
+        self.flow = flow
+        self._is_switched = False
+        self._attempts = 0
+        self._answered.clear()
+        self.request = self._copy()
+        change(self.request)
         self._send(now)
 
     def on_response(self, response: Response, now: float) -> None:
@@ -86,13 +100,18 @@ class Exchange:
     def repeat(self, now: float, change: Callable[[Request], None]) -> None:
         """Send the request again, changed, as a new transaction."""
         again = self._copy()
+        again.headers.set("CSeq", str(CSeq(self._next_cseq(), again.method)))
         change(again)
         self.request = again
         self._send(now)
 
     def on_request_failed(self, reason: RequestFailure, now: float) -> None:
-        """Hand a timeout or broken transport up."""
-        if self._on_failed is not None:
+        """Hand a timeout or broken transport up, or go back to UDP."""
+        if self._is_switched and reason is RequestFailure.TRANSPORT:
+            self.flow = self.flow._replace(transport=TransportName.UDP)
+            self.request = self._copy()
+            self._send(now)
+        elif self._on_failed is not None:
             self._on_failed(reason, now)
 
     def _has_new_credentials(self, response: Response) -> bool:
@@ -114,18 +133,27 @@ class Exchange:
             self.before_repeat(challenge, again)
 
     def _copy(self) -> Request:
-        """The same request with a new branch and number."""
-        request = Request(
-            self.request.method, self.request.uri, self.request.headers.copy(), self.request.body
-        )
-        request.headers.set("Via", str(self._context.new_via(self._account, self.flow)))
-        request.headers.set("CSeq", str(CSeq(self._next_cseq(), request.method)))
-        return request
+        """The same request once more: the one that was sent belongs to its transaction."""
+        return Request(self.request.method, self.request.uri, self.request.headers.copy(), self.request.body)
 
     def _send(self, now: float) -> None:
         self._attempts += 1
         self._account.digest.authorize(self.request, self._context.new_token())
+        self._mark_way()
+        if not self._is_switched and self._is_too_large():
+            self._is_switched = True
+            self.flow = self.flow._replace(transport=TransportName.TCP)
+            self._mark_way()
         self.transaction = self._context.transactions.send_request(self.request, self.flow, self, now)
+
+    def _mark_way(self) -> None:
+        """Write our Via, with a fresh branch."""
+        self.request.headers.remove("Via")
+        self.request.headers.prepend("Via", str(self._context.new_via(self._account, self.flow)))
+
+    def _is_too_large(self) -> bool:
+        is_possible = self._account.config.has_tcp_for_large and self.flow.transport is TransportName.UDP
+        return is_possible and len(bytes(self.request)) > _MAX_DATAGRAM_BYTES
 
 
 def _challenges(response: Response) -> Iterator[Challenge]:

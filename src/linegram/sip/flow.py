@@ -4,6 +4,8 @@ from enum import Enum
 from ipaddress import ip_address
 from typing import NamedTuple
 
+from linegram.sip.tls_terms import DEFAULT_TERMS, TlsTerms
+
 
 class TransportName(Enum):
     """A SIP transport; the value is what a `transport` URI parameter says."""
@@ -33,7 +35,7 @@ class Flow(NamedTuple):
 
     `connection` is 0 for UDP and for connections that we open (the shell opens
     one when it is missing); a connection that a peer opened has its own number.
-    `server_name` is the host name that a TLS certificate must carry.
+    `server_name` is the host name that a TLS certificate must carry; `tls` is what else is demanded of it.
     """
 
     transport: TransportName
@@ -41,6 +43,7 @@ class Flow(NamedTuple):
     port: int
     connection: int = 0
     server_name: str = ""
+    tls: TlsTerms = DEFAULT_TERMS
 
     def __str__(self) -> str:
         return f"{self.transport.value}:{host_text(self.host)}:{self.port}"

@@ -19,11 +19,19 @@ _PING: Final = b"\r\n\r\n"
 class _Beat:
     """The accounts on one flow and the timer that serves them all."""
 
-    __slots__ = ("members", "timer")
+    __slots__ = ("has_ponged", "members", "pong_due", "timer")
 
     def __init__(self) -> None:
         self.members: dict[AccountId, Account] = {}
         self.timer: Timer | None = None
+        self.pong_due: Timer | None = None
+        self.has_ponged = False
+
+    def stop(self) -> None:
+        """Cancel what is planned."""
+        for timer in (self.timer, self.pong_due):
+            if timer is not None:
+                timer.cancel()
 
 
 class KeepAlives:
@@ -59,13 +67,22 @@ class KeepAlives:
         beat.members.pop(account_id, None)
         if not beat.members:
             del self._beats[flow]
-            if beat.timer is not None:
-                beat.timer.cancel()
+            beat.stop()
 
     def accounts_on(self, flow: Flow) -> list[Account]:
         """Everybody who uses a flow."""
         beat = self._beats.get(flow)
         return [] if beat is None else list(beat.members.values())
+
+    def receive_pong(self, flow: Flow, now: float) -> None:  # noqa: ARG002 - every input carries its time
+        """Know that a server answers keep-alives: from now on its silence means that the flow is dead."""
+        beat = self._beats.get(flow)
+        if beat is None:
+            return
+        beat.has_ponged = True
+        if beat.pong_due is not None:
+            beat.pong_due.cancel()
+            beat.pong_due = None
 
     def _schedule(self, flow: Flow, beat: _Beat, account: Account, now: float) -> None:
         delay_s = account.config.keep_alive_s * self._context.spread(0.8, 1.0)
@@ -84,8 +101,21 @@ class KeepAlives:
         if speaker.config.keep_alive is KeepAliveMethod.OPTIONS:
             self._send_options(speaker, flow, now)
         else:
-            self._context.send(flow, _PING)
+            self._ping(flow, beat, now)
         self._schedule(flow, beat, speaker, now)
+
+    def _ping(self, flow: Flow, beat: _Beat, now: float) -> None:
+        """Ask whether a connection lives (RFC 5626 4.4.1); over UDP the packet itself is all that counts."""
+        self._context.send(flow, _PING)
+        if flow.transport.is_reliable and beat.has_ponged and beat.pong_due is None:
+            beat.pong_due = self._context.timers.schedule(
+                now + self._context.config.pong_s, lambda _at: self._miss_pong(flow, beat)
+            )
+
+    def _miss_pong(self, flow: Flow, beat: _Beat) -> None:
+        beat.pong_due = None
+        beat.has_ponged = False
+        self._context.fail_flow(flow, "the server does not answer keep-alives")
 
     def _send_options(self, account: Account, flow: Flow, now: float) -> None:
         exchange = Exchange(
@@ -94,12 +124,13 @@ class KeepAlives:
         exchange.start(now, _ignore, lambda _reason, at: self._report_dead(flow, at))
 
     def _report_dead(self, flow: Flow, now: float) -> None:
+        self._context.fail_flow(flow, "the server does not answer keep-alives")
         self._on_dead(self.accounts_on(flow), now)
 
     def _make_options(self, account: Account) -> Request:
         address = account.address_of_record
         headers = Headers()
-        account.add_routes(headers)
+        account.add_routes(headers, has_service=False)
         headers.add("Max-Forwards", "70")
         headers.add("From", str(address.with_tag(self._context.new_token())))
         headers.add("To", f"<sip:{host_text(account.domain)}>")

@@ -57,7 +57,7 @@ class Reception:
                 user.on_ack(request, now)
             return
         account = self._accounts.recipient(request, source)
-        if user is None and account is None and not self._accounts.is_trusted(source):
+        if user is None and account is None and not self._accounts.is_trusted(source.host):
             _log.debug("sip_request_dropped", peer=source.host, method=request.method)
             return
         if request.method == "CANCEL":

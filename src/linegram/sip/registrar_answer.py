@@ -29,6 +29,8 @@ def classify(status: int) -> Happening:
         return Happening.GRANTED
     if status == 423:
         return Happening.TOO_BRIEF
+    if 300 <= status < 400:
+        return Happening.ELSEWHERE
     if status in {401, 403, 404, 407, 410, 416, 604}:
         return Happening.REFUSED
     return Happening.FAILED
@@ -56,6 +58,20 @@ def read_seconds(text: str | None) -> int | None:
     """Read delta-seconds, also with a comment behind (Retry-After); None when absent or not a number."""
     digits = (text or "").strip().split(" ")[0].split(";")[0].split("(")[0]
     return min(int(digits), 2**31) if digits.isascii() and digits.isdigit() else None
+
+
+def redirections(response: Response) -> list[SipUri]:
+    """Where a 3xx sends us, best first by q (RFC 3261 20.10); URIs of other schemes are passed over."""
+    found = [contact for contact in _contacts(response) if contact.uri.scheme in {"sip", "sips"}]
+    found.sort(key=lambda contact: -_weight(contact.parameter("q")))
+    return [contact.uri for contact in found]
+
+
+def _weight(text: str | None) -> float:
+    try:
+        return float(text or "1")
+    except ValueError:
+        return 0.0
 
 
 def _contacts(response: Response) -> Iterator[NameAddress]:

@@ -1,17 +1,17 @@
 """Keeps one account registered, by `registration_table`: REGISTER, refresh, removal (RFC 3261 10.2)."""
 
+from dataclasses import replace
 from typing import Protocol
 
 from linegram.errors import UnexpectedEventError
-from linegram.sip.account import Account
+from linegram.sip.account import Account, Target
 from linegram.sip.context import EndpointContext
 from linegram.sip.events import RegistrationChanged, RegistrationState, TargetNeeded
 from linegram.sip.exchange import Exchange
-from linegram.sip.flow import is_address
 from linegram.sip.headers import CSeq, Headers, NameAddress
 from linegram.sip.message import Request, Response
 from linegram.sip.pacer import Pacer
-from linegram.sip.registrar_answer import classify, read_granted, read_seconds
+from linegram.sip.registrar_answer import classify, read_granted, read_seconds, redirections
 from linegram.sip.registration_table import TRANSITIONS, Happening, Phase, Step
 from linegram.sip.timers import Timer
 from linegram.sip.transaction import RequestFailure
@@ -24,6 +24,8 @@ _STATES = {
     Phase.GONE: RegistrationState.UNREGISTERED,
 }
 _TARGET_FAILURES = frozenset({0, 408, 500, 503, 504})
+_MAX_REDIRECTIONS = 5
+_NOT_FOUND = "server name not resolved"
 
 
 class RegistrationListener(Protocol):
@@ -45,6 +47,7 @@ class Registration:
         "_call_id",
         "_context",
         "_cseq",
+        "_exchange",
         "_expires_s",
         "_failures",
         "_from_tag",
@@ -54,6 +57,8 @@ class Registration:
         "_listener",
         "_other_contacts",
         "_pacer",
+        "_redirected_to",
+        "_redirections",
         "_reported",
         "_retry_after_s",
         "_sent_uri",
@@ -82,6 +87,9 @@ class Registration:
         self._bound_uri: SipUri | None = None
         self._sent_uri: SipUri | None = None
         self._reported: RegistrationChanged | None = None
+        self._redirected_to: SipUri | None = None
+        self._redirections = 0
+        self._exchange: Exchange | None = None
         self._is_awaiting_target = False
         self._is_muted = False
         self._timer: Timer | None = None
@@ -104,13 +112,14 @@ class Registration:
             if self.phase is Phase.SENDING:
                 self._send(now)
             else:
-                self._finish(Happening.FAILED, now, (0, "server name not resolved"))
+                self._finish(Happening.FAILED, now, (0, _NOT_FOUND))
 
-    def lose_target(self, now: float) -> None:
+    def lose_target(self, now: float, problem: str = "") -> None:
         """Fail what waited for the server's address."""
         if self._is_awaiting_target:
             self._is_awaiting_target = False
-            self._finish(Happening.FAILED, now, (0, "server name not resolved"))
+            self._redirected_to = None
+            self._finish(Happening.FAILED, now, (0, problem or _NOT_FOUND))
 
     def mute(self) -> None:
         """Report nothing more: another registration speaks for the account now."""
@@ -128,6 +137,8 @@ class Registration:
                 self._set_timer(self._pacer.next_slot(now))
             case Step.SEND:
                 self._send(now)
+            case Step.GIVE_UP:
+                self._give_up_place(now)
             case Step.SEND_REMOVAL:
                 self._send_removal(now)
             case Step.SCHEDULE_REFRESH:
@@ -182,12 +193,30 @@ class Registration:
             self._context.emit(event)
 
     def _send(self, now: float) -> None:
-        if self._account.target is None:
+        places = self._account.places
+        if places.current is None or places.is_stale(now):
+            # Names change: ask again, but go on meanwhile with what is known.
+            places.ask_later(now + self._context.config.retry_limit_s)
+            self._context.emit(TargetNeeded(self._account.account_id, self._redirected_to))
+        places.pick(now)
+        if places.current is None:
             self._is_awaiting_target = True
-            self._context.emit(TargetNeeded(self._account.account_id))
             return
         self._sent_uri = self._account.contact_uri()
         self._start_exchange(self._bindings(), now)
+        if self._alternative(now) is not None:
+            self._set_timer(now + self._context.config.silence_s)
+
+    def _alternative(self, now: float) -> Target | None:
+        current = self._account.target
+        return None if current is None else self._account.places.alternative(frozenset({current.flow}), now)
+
+    def _give_up_place(self, now: float) -> None:
+        """Do not wait for the full timeout where another place may answer."""
+        exchange = self._exchange
+        if exchange is not None and exchange.transaction is not None:
+            exchange.transaction.abandon()
+            self._on_failed(RequestFailure.TIMEOUT, now)
 
     def _bindings(self) -> list[tuple[SipUri, int]]:
         """What to ask for: our present Contact, and the end of the one that it replaces."""
@@ -217,6 +246,7 @@ class Registration:
             next_cseq=self._next_cseq,
         )
         exchange.before_repeat = self._correct_contact
+        self._exchange = exchange
         exchange.start(now, self._on_response, self._on_failed)
 
     def _correct_contact(self, challenge: Response, request: Request) -> None:
@@ -230,7 +260,7 @@ class Registration:
         account = self._account
         address = account.address_of_record
         headers = Headers()
-        account.add_routes(headers)
+        account.add_routes(headers, has_service=False)
         headers.add("Max-Forwards", "70")
         headers.add("From", str(address.with_tag(self._from_tag)))
         headers.add("To", str(address))
@@ -238,8 +268,10 @@ class Registration:
         headers.add("CSeq", str(CSeq(self._next_cseq(), "REGISTER")))
         _put_contacts(headers, bindings)
         headers.add("Expires", str(bindings[0][1]))
+        headers.add("Supported", "path")
         headers.add("User-Agent", self._context.config.user_agent)
-        return Request("REGISTER", SipUri("sip", None, account.domain), headers)
+        registrar = self._redirected_to or SipUri("sip", None, account.domain)
+        return Request("REGISTER", replace(registrar, user=None, headers=()), headers)
 
     def _next_cseq(self) -> int:
         self._cseq += 1
@@ -258,10 +290,26 @@ class Registration:
                 happening, status = Happening.FAILED, (response.status, "the binding was not kept")
         elif happening is Happening.TOO_BRIEF and not self._lengthen(response):
             happening = Happening.FAILED
+        elif happening is Happening.ELSEWHERE:
+            self._follow(response, status, now)
+            return
         self._finish(happening, now, status)
+
+    def _follow(self, response: Response, status: tuple[int, str], now: float) -> None:
+        """Register where the registrar sends us (RFC 3261 8.1.3.4); too long a chain is a failure."""
+        contacts = redirections(response)
+        self._redirections += 1
+        if not contacts or self._redirections > _MAX_REDIRECTIONS:
+            self._redirected_to = None
+            self._finish(Happening.FAILED, now, status)
+            return
+        self._redirected_to = contacts[0]
+        self._account.places.forget()
+        self.take(Happening.ELSEWHERE, now)
 
     def _read_granted(self, response: Response) -> None:
         self._bound_uri = self._sent_uri
+        self._account.service_route = tuple(response.headers.get_all("Service-Route"))
         if self._sent_uri is not None:
             granted = read_granted(response, self._sent_uri, asked_s=self._expires_s)
             self._granted_s = granted.expires_s
@@ -277,24 +325,40 @@ class Registration:
 
     def _on_failed(self, reason: RequestFailure, now: float) -> None:
         self._retry_after_s = None
-        self._finish(Happening.FAILED, now, (0, reason.value))
+        flow = None if self._exchange is None else self._exchange.flow
+        text = reason.value if flow is None else self._context.explain(reason, flow)
+        if flow is not None and reason is RequestFailure.TIMEOUT:
+            self._context.fail_flow(flow, "the server does not answer on this connection")
+        self._finish(Happening.FAILED, now, (0, text))
 
     def _finish(self, happening: Happening, now: float, status: tuple[int, str]) -> None:
         self._status = status
         if happening is Happening.GRANTED:
-            self._failures = 0
+            self._failures = self._redirections = 0
+        elif happening is Happening.FAILED and status[0] in _TARGET_FAILURES and self._turn_elsewhere(now):
+            happening = Happening.ELSEWHERE
         else:
             self._failures += 1
             self._granted_s = 0
-            self._turn_to_next_target(status[0])
         self.take(happening, now)
 
-    def _turn_to_next_target(self, status: int) -> None:
-        """Try another place of the server; ask for the name again when all have failed."""
-        if status not in _TARGET_FAILURES or not self._account.try_next_target():
-            return
-        if not is_address(self._account.config.contact_point[0]) and not self._is_awaiting_target:
+    def _turn_elsewhere(self, now: float) -> bool:
+        """Leave a place of the server that failed; False, and look the name up again, when all have."""
+        places, current = self._account.places, self._account.target
+        if current is None:
+            return False
+        places.rest(current.flow, now + max(self._context.config.rest_s, self._retry_after_s or 0))
+        if places.alternative(frozenset({current.flow}), now) is not None:
+            places.pick(now)
+            return True
+        if self._redirected_to is None:
+            places.wake_all()
+            places.ask_later(now + self._context.config.retry_limit_s)
             self._context.emit(TargetNeeded(self._account.account_id))
+        else:
+            self._redirected_to = None
+            places.forget()
+        return False
 
 
 def _put_contacts(headers: Headers, bindings: list[tuple[SipUri, int]]) -> None:

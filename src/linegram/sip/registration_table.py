@@ -21,7 +21,10 @@ class Phase(Enum):
 
 
 class Happening(Enum):
-    """What can happen to it. GRANTED to REFUSED are the outcomes of a REGISTER."""
+    """What can happen to it. GRANTED to ELSEWHERE are the outcomes of a REGISTER.
+
+    ELSEWHERE: it failed, but another place of the server can be tried at once (RFC 3263 4.3).
+    """
 
     RENEW = "renew"
     DUE = "due"
@@ -29,6 +32,7 @@ class Happening(Enum):
     TOO_BRIEF = "too brief"
     FAILED = "failed"
     REFUSED = "refused"
+    ELSEWHERE = "elsewhere"
     LEAVE = "leave"
     WAY_LOST = "way lost"
 
@@ -38,6 +42,7 @@ class Step(Enum):
 
     QUEUE = "take a slot in the queue"
     SEND = "send REGISTER"
+    GIVE_UP = "give up the place that is silent"
     SEND_REMOVAL = "send the removal of our binding"
     SCHEDULE_REFRESH = "schedule the refresh"
     SCHEDULE_RETRY = "schedule a retry"
@@ -69,6 +74,8 @@ TRANSITIONS: Final[Mapping[tuple[Phase, Happening], Row]] = {
     (Phase.SENDING, Happening.TOO_BRIEF): _SENT,
     (Phase.SENDING, Happening.FAILED): Row(Phase.WAITING, (Step.REPORT, Step.SCHEDULE_RETRY)),
     (Phase.SENDING, Happening.REFUSED): Row(Phase.REFUSED, (Step.REPORT, Step.SCHEDULE_SLOW_RETRY)),
+    (Phase.SENDING, Happening.ELSEWHERE): _SENT,
+    (Phase.SENDING, Happening.DUE): Row(Phase.SENDING, (Step.GIVE_UP,)),
     (Phase.SENDING, Happening.RENEW): Row(Phase.SENDING),
     (Phase.SENDING, Happening.LEAVE): Row(Phase.LEAVE_WANTED),
     (Phase.REGISTERED, Happening.DUE): _SENT,
@@ -85,12 +92,14 @@ TRANSITIONS: Final[Mapping[tuple[Phase, Happening], Row]] = {
     (Phase.LEAVE_WANTED, Happening.TOO_BRIEF): _REMOVED,
     (Phase.LEAVE_WANTED, Happening.FAILED): _REMOVED,
     (Phase.LEAVE_WANTED, Happening.REFUSED): _REMOVED,
+    (Phase.LEAVE_WANTED, Happening.ELSEWHERE): _REMOVED,
     (Phase.LEAVE_WANTED, Happening.RENEW): Row(Phase.LEAVE_WANTED),
     (Phase.LEAVE_WANTED, Happening.LEAVE): Row(Phase.LEAVE_WANTED),
     (Phase.LEAVING, Happening.GRANTED): _GONE,
     (Phase.LEAVING, Happening.TOO_BRIEF): _GONE,
     (Phase.LEAVING, Happening.FAILED): _GONE,
     (Phase.LEAVING, Happening.REFUSED): _GONE,
+    (Phase.LEAVING, Happening.ELSEWHERE): _GONE,
     (Phase.LEAVING, Happening.RENEW): Row(Phase.LEAVING),
     (Phase.LEAVING, Happening.LEAVE): Row(Phase.LEAVING),
     # An abandoned registration may still get the answer that was under way.
@@ -98,6 +107,7 @@ TRANSITIONS: Final[Mapping[tuple[Phase, Happening], Row]] = {
     (Phase.GONE, Happening.TOO_BRIEF): Row(Phase.GONE),
     (Phase.GONE, Happening.FAILED): Row(Phase.GONE),
     (Phase.GONE, Happening.REFUSED): Row(Phase.GONE),
+    (Phase.GONE, Happening.ELSEWHERE): Row(Phase.GONE),
     (Phase.GONE, Happening.RENEW): Row(Phase.GONE),
     (Phase.GONE, Happening.LEAVE): Row(Phase.GONE),
     # A broken connection concerns only those who rely on it; the others have their own timers.

@@ -40,11 +40,24 @@ class StreamParser:
         """Take what the connection has received."""
         self._buffer += data
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a message has begun to arrive and is not complete."""
+        return bool(self._buffer)
+
     def next_message(self) -> Message | Ping | Pong | None:
         """Return the next whole message or keep-alive, None when more bytes are needed.
 
         Raises RemoteProtocolError: for one bad message, after which the stream goes
         on, or for lost framing, after which `is_broken` is set and every call raises.
+        """
+        frame = self.next_frame()
+        return parse_datagram(frame) if isinstance(frame, bytes) else frame
+
+    def next_frame(self) -> bytes | Ping | Pong | None:
+        """Return the bytes of the next whole message, unread, or a keep-alive; None when more are needed.
+
+        Raises RemoteProtocolError for lost framing, after which `is_broken` is set and every call raises.
         """
         if self.is_broken:
             raise RemoteProtocolError("stream framing was lost")
@@ -56,7 +69,7 @@ class StreamParser:
             return None
         message = bytes(self._buffer[: self._message_bytes])
         self._drop(self._message_bytes)
-        return parse_datagram(message)
+        return message
 
     def _take_keep_alive(self) -> Ping | Pong | None:
         if self._buffer.startswith(b"\r\n\r\n"):

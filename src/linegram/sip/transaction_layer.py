@@ -1,5 +1,6 @@
 """Finds the transaction of every message, and makes new ones (RFC 3261 17.1.3, 17.2.3). Look-ups only."""
 
+from collections import Counter
 from collections.abc import Hashable
 
 from linegram.sip.account import LINE_PARAMETER
@@ -27,6 +28,7 @@ class TransactionLayer:
     def __init__(self, timers: TimerHeap, durations: TimerDurations, send: SendBytes) -> None:
         self._ground = TransactionGround(timers, durations, send=send, forget=self._forget)
         self._clients: dict[Hashable, ClientTransaction] = {}
+        self._branches: Counter[str | None] = Counter()
         self._servers: dict[Hashable, ServerTransaction] = {}
         self._arrivals: dict[Hashable, Hashable] = {}
 
@@ -48,8 +50,13 @@ class TransactionLayer:
         key = (request.via.branch, request.method)
         transaction = ClientTransaction(self._ground, request, user, flow=flow, key=key)
         self._clients[key] = transaction
+        self._branches[request.via.branch] += 1
         transaction.start(now)
         return transaction
+
+    def has_branch(self, branch: str) -> bool:
+        """Whether a request of ours with this branch still waits for answers."""
+        return branch in self._branches
 
     def receive_response(self, response: Response, now: float) -> bool:
         """Give a response to its transaction; False when there is none (a stray, to be dropped)."""
@@ -100,12 +107,18 @@ class TransactionLayer:
 
     def _forget(self, transaction: Transaction) -> None:
         if isinstance(transaction, ClientTransaction):
-            self._clients.pop(transaction.key, None)
+            if self._clients.pop(transaction.key, None) is not None:
+                self._forget_branch(transaction.request.via.branch)
             return
         self._servers.pop(transaction.key, None)
         arrival = _arrival_key(transaction.request)
         if self._arrivals.get(arrival) == transaction.key:
             del self._arrivals[arrival]
+
+    def _forget_branch(self, branch: str | None) -> None:
+        self._branches[branch] -= 1
+        if self._branches[branch] <= 0:
+            del self._branches[branch]
 
 
 def _server_key(request: Request, method: str) -> Hashable:

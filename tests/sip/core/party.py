@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-from linegram.sip.account import AccountConfig
 from linegram.sip.events import RegistrationChanged, RegistrationState, SipEvent
-from linegram.sip.transport.resolver import Place, Resolver
+from linegram.sip.location import Located, Wish
+from linegram.sip.transport.resolver import Resolver
 from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
 
 E = TypeVar("E")
@@ -41,7 +41,7 @@ class Party:
     async def resolved(self) -> None:
         """Wait until the names of all accounts are resolved."""
         async with asyncio.timeout(LIMIT_S):
-            await asyncio.gather(*self.transport._resolving)
+            await self.transport.located()
 
     async def next_event(self) -> SipEvent:
         """The next event that nobody has taken by this."""
@@ -74,5 +74,5 @@ async def party(host: str = "127.0.0.1", resolver: Resolver | None = None) -> As
 class NoResolver:
     """Knows no name."""
 
-    async def resolve(self, config: AccountConfig) -> list[Place]:
-        return []
+    async def resolve(self, wish: Wish) -> Located:
+        return Located(problem=f"DNS has no address for {wish.host}")

@@ -272,7 +272,7 @@ class Loss:
     def __init__(self, transport: SipTransport, *, seed: int) -> None:
         self._random = random.Random(seed)
         self.dropped = 0
-        udp = transport._udp
+        (udp,) = transport._udp._sockets.values()
         send, receive = udp.send, udp._on_datagram
 
         def lossy_send(data: bytes, host: str, port: int) -> None:

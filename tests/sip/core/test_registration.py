@@ -347,10 +347,16 @@ def test_every_phase_knows_what_to_do_when_told_to_leave_or_renew(phase: Phase) 
 
 
 def test_illegal_pairs_of_a_registration_are_these() -> None:
-    outcomes = {Happening.GRANTED, Happening.TOO_BRIEF, Happening.FAILED, Happening.REFUSED}
+    outcomes = {
+        Happening.GRANTED,
+        Happening.TOO_BRIEF,
+        Happening.FAILED,
+        Happening.REFUSED,
+        Happening.ELSEWHERE,
+    }
     quiet = {Phase.IDLE, Phase.QUEUED, Phase.REGISTERED, Phase.WAITING, Phase.REFUSED}
     expected = {(phase, outcome) for phase in quiet for outcome in outcomes}
-    timerless = {Phase.IDLE, Phase.SENDING, Phase.LEAVE_WANTED, Phase.LEAVING, Phase.GONE}
+    timerless = {Phase.IDLE, Phase.LEAVE_WANTED, Phase.LEAVING, Phase.GONE}
     expected |= {(phase, Happening.DUE) for phase in timerless}
     assert {(p, h) for p in Phase for h in Happening if (p, h) not in TRANSITIONS} == expected
 

@@ -17,7 +17,6 @@ from linegram.sip.events import (
     SipEvent,
 )
 from linegram.sip.flow import TransportName
-from linegram.sip.transport.resolver import AddressResolver
 from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
 from linegram.units import AccountId
 from tests.sip.core.party import LIMIT_S, NoResolver, Party, party
@@ -89,14 +88,15 @@ async def test_a_refused_connection_is_reported_at_once() -> None:
             )
         )
         changed = await alice.wait_for(RegistrationChanged)
-        assert (changed.state, changed.reason) == (RegistrationState.RETRYING, "transport")
+        assert changed.state is RegistrationState.RETRYING
+        assert changed.reason == "connection refused: nobody listens at that address and port"
 
 
 async def test_an_unknown_name_is_reported() -> None:
     async with party(resolver=NoResolver()) as alice:
         alice.transport.put_account(AccountConfig(AccountId(1), "pbx.invalid", "alice", "pw"))
         changed = await alice.wait_for(RegistrationChanged)
-        assert changed.reason == "server name not resolved"
+        assert changed.reason == "DNS has no address for pbx.invalid"
 
 
 async def test_a_closing_transport_waits_for_the_answers_to_its_goodbyes() -> None:
@@ -197,7 +197,7 @@ async def test_two_accounts_share_one_connection_and_survive_its_loss() -> None:
         connections[0].transport.abort()
         for _ in range(2):
             changed = await alice.wait_for_state(RegistrationState.RETRYING)
-            assert changed.reason == "transport"
+            assert changed.reason == "the server closed the connection"
     server.close()
     for writer in connections:
         writer.close()
@@ -211,11 +211,3 @@ async def test_a_tcp_ping_is_answered() -> None:
             assert await reader.readexactly(2) == b"\r\n"
         writer.close()
         await writer.wait_closed()
-
-
-async def test_the_resolver_gives_every_address_with_the_right_port() -> None:
-    resolver = AddressResolver()
-    config = AccountConfig(AccountId(1), "localhost", "u", "p", outbound_proxy_host="127.0.0.7")
-    assert [place[:3] for place in await resolver.resolve(config)] == [(TransportName.UDP, "127.0.0.7", 5060)]
-    by_name = await resolver.resolve(AccountConfig(AccountId(1), "localhost", "u", "p", server_port=5099))
-    assert ("127.0.0.1", 5099) in [(place.host, place.port) for place in by_name]

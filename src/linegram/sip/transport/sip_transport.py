@@ -10,15 +10,16 @@ from typing import Final, TypeVar
 import structlog
 
 from linegram.errors import ProtocolError
-from linegram.sip.account import AccountConfig, Target
+from linegram.sip.account import AccountConfig
 from linegram.sip.context import EndpointConfig, RandomSource
 from linegram.sip.endpoint import SipEndpoint
-from linegram.sip.events import SipEvent, TargetNeeded
+from linegram.sip.events import FlowFailed, SipEvent, TargetNeeded
 from linegram.sip.flow import Flow, TransportName
-from linegram.sip.message import Request, Response, parse_datagram
-from linegram.sip.transport.resolver import AddressResolver, Place, Resolver
-from linegram.sip.transport.tcp import TcpConnections
-from linegram.sip.transport.udp import UdpSocket, local_host_towards
+from linegram.sip.message import parse_datagram
+from linegram.sip.transport.connections import ConnectionLimits, Connections
+from linegram.sip.transport.locating import Locating
+from linegram.sip.transport.resolver import DnsResolver, Resolver
+from linegram.sip.transport.udp import UdpSockets
 from linegram.units import AccountId
 
 _log = structlog.get_logger()
@@ -26,14 +27,15 @@ _log = structlog.get_logger()
 T = TypeVar("T")
 
 _FREE_PORT_ATTEMPTS: Final = 20
-_WILDCARDS: Final = frozenset({"0.0.0.0", "::"})
+_REFUSALS_LOGGED_EVERY_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class TransportSettings:
     """Where to bind: port 0 picks a free one, TCP listens on the UDP port.
 
-    `advertised_host` stands in Via and Contact instead of our own address.
+    `advertised_host` stands in Via and Contact instead of our own address. `host6` is bound as well, if
+    it is given. `dns_servers` are asked instead of the system's.
     """
 
     host: str = "0.0.0.0"
@@ -41,26 +43,44 @@ class TransportSettings:
     is_tcp_listening: bool = True
     advertised_host: str = ""
     endpoint: EndpointConfig = field(default_factory=lambda: EndpointConfig(local_places={}))
+    host6: str = ""
+    dns_servers: tuple[str, ...] = ()
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every address to bind."""
+        return (self.host, self.host6) if self.host6 else (self.host,)
 
 
 class SipTransport:
     """An endpoint on the network. Make it with `open`, use it through `perform`, end it with `close`."""
 
     def __init__(
-        self, settings: TransportSettings, on_event: Callable[[SipEvent], None], resolver: Resolver | None
+        self,
+        settings: TransportSettings,
+        on_event: Callable[[SipEvent], None],
+        *,
+        resolver: Resolver | None,
+        source: RandomSource,
     ) -> None:
         self._settings = settings
         self._on_event = on_event
+        self._source = source
         self._loop = asyncio.get_running_loop()
-        self._configs: dict[AccountId, AccountConfig] = {}
-        self._resolving: set[asyncio.Task[None]] = set()
         self._alarm: asyncio.TimerHandle | None = None
         self._is_pumping = False
         self._is_stopping = False
         self._idle = asyncio.Event()
-        self._udp = UdpSocket(settings.host, settings.port, self._on_datagram, self._pump)
-        self._tcp = TcpConnections(self, settings.host)
-        self._resolver = resolver or AddressResolver(self._udp.family)
+        self._refused = 0
+        self._refusals_logged_at = float("-inf")
+        self._udp = UdpSockets(settings.hosts, settings.port, self._on_datagram, self._pump)
+        self._streams = Connections(self, settings.hosts, settings.limits)
+        self._locating = Locating(
+            resolver or DnsResolver(self._udp.families, settings.dns_servers, source),
+            self._udp,
+            settings.advertised_host,
+        )
         self._endpoint: SipEndpoint | None = None
 
     @classmethod
@@ -75,12 +95,12 @@ class SipTransport:
         """Bind the sockets and start. Raises OSError when an address is taken."""
         attempts_left = 1 if settings.port else _FREE_PORT_ATTEMPTS
         while True:
-            transport = cls(settings, on_event, resolver)
+            transport = cls(settings, on_event, resolver=resolver, source=source or random.SystemRandom())
             try:
-                await transport._start(source or random.SystemRandom())
+                await transport._start()
             except OSError:
                 # A UDP port that is free need not be free for TCP.
-                transport._udp.close()
+                await transport._free()
                 attempts_left -= 1
                 if not attempts_left:
                     raise
@@ -107,13 +127,17 @@ class SipTransport:
 
     def put_account(self, config: AccountConfig) -> None:
         """Add or change an account."""
-        self._configs[config.account_id] = config
+        self._locating.put(config)
         self.perform(lambda endpoint, now: endpoint.put_account(config, now))
 
     def drop_account(self, account_id: AccountId) -> None:
         """Remove an account and its binding."""
-        self._configs.pop(account_id, None)
+        self._locating.drop(account_id)
         self.perform(lambda endpoint, now: endpoint.drop_account(account_id, now))
+
+    async def located(self) -> None:
+        """Wait until every server that is being looked for is found, or is not."""
+        await self._locating.settle()
 
     async def close(self, *, limit_s: float = 5.0) -> None:
         """Hang up, remove every binding, wait for the answers up to `limit_s`, and close the sockets."""
@@ -122,44 +146,64 @@ class SipTransport:
         with suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 await self._idle.wait()
-        for task in self._resolving:
-            task.cancel()
-        await asyncio.gather(*self._resolving, return_exceptions=True)
         if self._alarm is not None:
             self._alarm.cancel()
-        self._udp.close()
-        await self._tcp.close()
+        await self._free()
 
-    def on_message(self, message: Request | Response, flow: Flow) -> None:
-        """Take a message from a connection."""
-        self.endpoint.receive(message, flow, self._loop.time())
+    def on_frame(self, frame: bytes, flow: Flow) -> bool:
+        """Take the bytes of a message; False when they come from a stranger."""
+        endpoint = self.endpoint
+        # A connection that we opened leads to whom we wanted.
+        if (flow.transport is TransportName.UDP or flow.connection) and not endpoint.admits(frame, flow.host):
+            self._log_refusals()
+            return False
+        try:
+            message = parse_datagram(frame)
+        except ProtocolError as error:
+            _log.debug("sip_message_malformed", peer=flow.host, error=str(error))
+        else:
+            endpoint.receive(message, flow, self._loop.time())
+        return True
+
+    def on_pong(self, flow: Flow) -> None:
+        """Tell the endpoint that a keep-alive was answered."""
+        self.endpoint.receive_pong(flow, self._loop.time())
 
     def on_received(self) -> None:
         """Send what the last batch led to."""
         self._pump()
 
-    def on_flow_lost(self, flow: Flow) -> None:
+    def on_flow_lost(self, flow: Flow, reason: str) -> None:
         """Tell the endpoint of a broken connection."""
-        self.perform(lambda endpoint, now: endpoint.lose_flow(flow, now))
+        self.perform(lambda endpoint, now: endpoint.lose_flow(flow, now, reason))
 
-    async def _start(self, source: RandomSource) -> None:
-        host, port = self._udp.address
+    async def _start(self) -> None:
         if self._settings.is_tcp_listening:
-            await self._tcp.listen(self._settings.host, port)
-        named = self._settings.advertised_host or (_own_host() if host in _WILDCARDS else host)
+            for host, port in self._udp.addresses:
+                await self._streams.listen(host, port)
         config = self._settings.endpoint
-        places = {**dict.fromkeys(TransportName, (named, port)), **config.local_places}
-        self._endpoint = SipEndpoint(replace(config, local_places=places), source)
+        named = self._settings.advertised_host or self._udp.own_host()
+        own = dict.fromkeys(TransportName, (named, self._udp.address[1]))
+        self._endpoint = SipEndpoint(
+            replace(config, local_places={**own, **config.local_places}), self._source
+        )
+
+    async def _free(self) -> None:
+        await self._locating.close()
+        self._udp.close()
+        await self._streams.close()
 
     def _on_datagram(self, data: bytes, host: str, port: int) -> None:
-        if len(data) <= 4:
-            return  # a keep-alive
-        try:
-            message = parse_datagram(data)
-        except ProtocolError as error:
-            _log.debug("sip_datagram_malformed", peer=host, error=str(error))
-            return
-        self.endpoint.receive(message, Flow(TransportName.UDP, host, port), self._loop.time())
+        if len(data) > 4:  # less is a keep-alive
+            self.on_frame(data, Flow(TransportName.UDP, host, port))
+
+    def _log_refusals(self) -> None:
+        """Say now and then how many strangers were turned away: a line each would be their weapon."""
+        now = self._loop.time()
+        if now - self._refusals_logged_at >= _REFUSALS_LOGGED_EVERY_S:
+            refused = self.endpoint.refused
+            _log.info("sip_strangers_refused", count=refused - self._refused, total=refused)
+            self._refused, self._refusals_logged_at = refused, now
 
     def _pump(self) -> None:
         """Send and deliver until nothing is left; commands given by event handlers join in."""
@@ -182,33 +226,16 @@ class SipTransport:
             if flow.transport is TransportName.UDP:
                 self._udp.send(data, flow.host, flow.port)
             else:
-                self._tcp.send(data, flow)
+                self._streams.send(data, flow)
 
     def _deliver(self, event: SipEvent) -> None:
-        if not isinstance(event, TargetNeeded):
-            self._on_event(event)
-            return
-        task = self._loop.create_task(self._resolve(event.account_id), name="sip-resolve")
-        self._resolving.add(task)
-        task.add_done_callback(self._resolving.discard)
-
-    async def _resolve(self, account_id: AccountId) -> None:
-        config = self._configs.get(account_id)
-        if config is None:
-            return
-        places = await self._resolver.resolve(config)
-        targets = tuple(target for place in places if (target := self._target_of(place)) is not None)
-        self.perform(lambda endpoint, now: endpoint.set_targets(account_id, targets, now))
-
-    def _target_of(self, place: Place) -> Target | None:
-        """Add our own address on the way there; None when there is no way."""
-        host, port = self._udp.address
-        try:
-            local_host = local_host_towards(place.host, place.port) if host in _WILDCARDS else host
-        except OSError:
-            return None
-        flow = Flow(place.transport, place.host, place.port, server_name=place.server_name)
-        return Target(flow, self._settings.advertised_host or local_host, port)
+        match event:
+            case TargetNeeded():
+                self._locating.start(event, self.perform)
+            case FlowFailed(flow, reason):
+                self._loop.call_soon(self._streams.drop, flow, reason)
+            case _:
+                self._on_event(event)
 
     def _arm(self) -> None:
         """Keep the one alarm at or before the next deadline."""
@@ -223,11 +250,3 @@ class SipTransport:
         self._alarm = None
         self.endpoint.handle_timer(self._loop.time())
         self._pump()
-
-
-def _own_host() -> str:
-    """A name for ourselves where no target tells better."""
-    try:
-        return local_host_towards("192.0.2.1", 9)
-    except OSError:
-        return "127.0.0.1"
