@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from linegram.cli import check_machine
 from linegram.cli.check_lines import reported_line
 from linegram.cli.findings import Finding, Mark, find_out
 from linegram.cli.inspection import inspect
 from linegram.cli.running import only_service, running_service
-from linegram.config import Settings
+from linegram.config import MediaSettings, Settings
 from linegram.link.accounts import RegistrationState
 from linegram.office.account import AccountStatus, SipAccount
 from linegram.sandbox.office import SandboxOffice
@@ -57,6 +58,7 @@ async def test_an_office_in_order_passes_everything(office: SandboxOffice) -> No
     assert {finding.mark for name, finding in found.items() if name != "accounts"} == {Mark.OK}, found
     assert list(found) == [
         "configuration",
+        "voice engines",
         "RTP ports",
         "SIP port",
         "clock",
@@ -70,6 +72,25 @@ async def test_an_office_in_order_passes_everything(office: SandboxOffice) -> No
     assert found["bot token"].text == "@linegram_bot"
     assert found["calling account"].text == "Office telephone (@office_calls)"
     assert "linegram accounts add" in found["accounts"].text
+
+
+@pytest.mark.parametrize(
+    ("engine", "installed", "mark", "said"),
+    [
+        ("auto", ("own", "ntgcalls"), Mark.OK, "own and ntgcalls, media.engine is auto"),
+        ("auto", ("own",), Mark.OK, "ntgcalls is not installed"),
+        ("own", ("own",), Mark.OK, "ntgcalls is not installed"),
+        ("ntgcalls", ("own",), Mark.FAILED, 'pip install "linegram[ntgcalls]"'),
+    ],
+)
+async def test_the_voice_engines_are_named_and_a_wanted_one_that_is_not_there_fails(
+    monkeypatch: pytest.MonkeyPatch, engine: str, installed: tuple[str, ...], mark: Mark, said: str
+) -> None:
+    monkeypatch.setattr(check_machine, "installed_engines", lambda: installed)
+    media = MediaSettings.model_validate({"engine": engine})
+    found = await find_out("voice engines", check_machine.voice_engines(media))
+    assert found.mark is mark
+    assert said in found.text
 
 
 async def test_an_incomplete_configuration_names_what_is_missing_and_the_rest_is_still_looked_at(

@@ -5,11 +5,14 @@ import socket
 from collections.abc import Sequence
 from typing import Final
 
+from linegram.calls.engine_choice import AUTO
 from linegram.cli.complete import require_complete
-from linegram.config import RtpSettings, Settings, SipSettings
+from linegram.config import MediaSettings, RtpSettings, Settings, SipSettings
 from linegram.errors import RefusedError
+from linegram.link.voice import NTGCALLS
 from linegram.storage.database import Database
 from linegram.storage.vault import open_vault
+from linegram.voice.engines import installed_engines
 
 RTP_SAMPLE: Final = 20
 
@@ -27,6 +30,19 @@ async def open_database(settings: Settings) -> Database:
     if not settings.storage.url.get_secret_value() and not path.exists():
         raise RefusedError(f"There is no database {path}; `linegram init` makes one.")
     return await Database.open(settings.database_url, vault)
+
+
+async def voice_engines(media: MediaSettings) -> str:
+    """Say which voice engines are installed, and that the one of the settings is among them."""
+    installed = installed_engines()
+    if media.engine != AUTO and media.engine not in installed:
+        raise RefusedError(
+            f'media.engine is "{media.engine}", which is not installed: run `pip install '
+            f'"linegram[{media.engine}]"`, or set media.engine to "auto".'
+        )
+    if NTGCALLS in installed:
+        return f"{' and '.join(installed)}, media.engine is {media.engine}"
+    return "own; ntgcalls is not installed: a call that our own engine cannot join has no second chance"
 
 
 async def rtp_ports(rtp: RtpSettings, service: str | None) -> str:

@@ -15,6 +15,7 @@ async def inspect(settings: Settings, service: str | None) -> AsyncIterator[Find
     """Look at everything. `service` is the process number of a service that runs here."""
     configuration = await find_out("configuration", check_machine.configuration(settings))
     yield configuration
+    yield await find_out("voice engines", check_machine.voice_engines(settings.media))
     yield await find_out("RTP ports", check_machine.rtp_ports(settings.rtp, service))
     yield await find_out("SIP port", check_machine.sip_port(settings.sip, service))
     is_complete = configuration.mark is Mark.OK

@@ -18,6 +18,7 @@ from linegram.audio.codec import available_codecs
 from linegram.hub import running_hub
 from linegram.link.carrier import MemoryLink
 from linegram.link.events import CallMeasured, Event
+from linegram.link.voice import OWN
 from linegram.office.account import SipAccount
 from linegram.sandbox.demo_call import CallRecord, Conversation
 from linegram.sandbox.employee import Employee
@@ -35,6 +36,7 @@ LINE: Final = "101"
 BORIS_NUMBER: Final = "4711"
 VERA_NUMBER: Final = "205"
 _PASSWORD: Final = "not-a-secret"  # noqa: S105 - of an account that lives for a minute on loopback
+_SAME_ENGINE: Final = "ntgcalls is not installed: Anna's telephone speaks by Linegram's own engine, too"
 _HELLO_HZ: Final = 700.0
 _READS_CARD_S: Final = 1.0
 _VERA_RINGS_S: Final = 2.0
@@ -115,6 +117,8 @@ class Demo:
         self._phone = await enter(EmployeePhone(self._anna))
         self._anna.on_update(self._update)
         self.say(ANNA, "opens Telegram (administrator and employee)")
+        if self._phone.voice.engine == OWN:
+            self.say("Sandbox", _SAME_ENGINE)
         await self._ask_bot()
 
     def _account(self, owner_id: TelegramUserId) -> SipAccount:

@@ -33,7 +33,7 @@ def analyse(samples: NDArray[np.int16], rate_hz: int, at_s: float) -> BlockHeard
 
 
 class Hearing:
-    """Collects the frames of one call. `take` runs on ntgcalls' play-out thread and only copies."""
+    """Collects the frames of one call."""
 
     def __init__(self, rate_hz: int, report: Callable[[BlockHeard], None]) -> None:
         self._rate_hz = rate_hz
@@ -41,14 +41,17 @@ class Hearing:
         self._frames: list[tuple[float, bytes]] = []
 
     def take(self, _phone_call_id: int, _mode: Any, _device: Any, frames: Any) -> None:
-        """Keep a frame; each tenth one closes a block."""
-        if not frames:
-            return
+        """Keep a frame of ntgcalls'; runs on its play-out thread and only copies."""
+        if frames:
+            self.keep(bytes(frames[0].data))
+
+    def keep(self, pcm: bytes) -> None:
+        """Keep 10 ms; each tenth frame closes a block."""
         now_s = time.monotonic()
-        self._frames.append((now_s, bytes(frames[0].data)))
+        self._frames.append((now_s, pcm))
         if len(self._frames) % BLOCK_FRAMES == 0:
-            pcm = b"".join(body for _at, body in self._frames[-BLOCK_FRAMES:])
-            self._report(analyse(np.frombuffer(pcm, "<i2"), self._rate_hz, now_s))
+            block = b"".join(body for _at, body in self._frames[-BLOCK_FRAMES:])
+            self._report(analyse(np.frombuffer(block, "<i2"), self._rate_hz, now_s))
 
     def clear(self) -> None:
         """Forget the call before."""

@@ -136,9 +136,17 @@ class EmployeePhone:
     `is_reporting_rings` False makes a device that never tells the caller it rings.
     """
 
-    def __init__(self, employee: Employee, *, rate_hz: int = 16_000, versions: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        employee: Employee,
+        *,
+        rate_hz: int = 16_000,
+        versions: tuple[str, ...] = (),
+        engine: str = "",
+    ) -> None:
+        """Prepare; `engine` empty means ntgcalls if it is installed, else Linegram's own."""
         self.employee = employee
-        self.voice = VoiceProcess(rate_hz=rate_hz)
+        self.voice = VoiceProcess(rate_hz=rate_hz, engine=engine)
         self.is_reporting_rings = True
         self.current: EmployeeCall | None = None
         self._versions = versions

@@ -1,12 +1,10 @@
 """The process in which ntgcalls speaks for one employee: `python -m linegram.sandbox.employee_voice RATE`.
 
-Commands come on stdin, reports go to stdout. One call at a time. ntgcalls can take its process down, and
-leaving a live call to interpreter shutdown aborts: hence a process of its own, left by os._exit.
+One call at a time. ntgcalls can take its process down, and leaving a live call to interpreter shutdown
+aborts: hence a process of its own, left by os._exit.
 """
 
 import asyncio
-import os
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -23,7 +21,8 @@ from ntgcalls import (
 )
 
 from linegram.sandbox.employee_hearing import Hearing
-from linegram.sandbox.employee_speaking import FramePump, Pcm, Tone
+from linegram.sandbox.employee_sounds import Pcm, Tone
+from linegram.sandbox.employee_speaking import FramePump
 from linegram.sandbox.employee_voice_messages import (
     Agree,
     Answered,
@@ -42,12 +41,9 @@ from linegram.sandbox.employee_voice_messages import (
     Signal,
     Signalled,
     StateChanged,
-    body_length,
-    decode,
-    encode,
 )
+from linegram.sandbox.employee_voice_serving import run_voice_process
 
-SWITCH_INTERVAL_S = 0.0005
 SETTLE_S = 0.1
 
 
@@ -172,44 +168,11 @@ def _rtc_server(server: RelayServer) -> Any:
     )
 
 
-async def _serve(rate_hz: int, report_fd: int) -> None:
-    """Carry commands out one by one until stdin ends; then leave at once."""
-    reader = asyncio.StreamReader()
-    loop = asyncio.get_running_loop()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-
-    def report(message: Report) -> None:
-        _write_all(report_fd, encode(message))
-
-    voice = Voice(rate_hz, report)
-    protocol = NTgCalls.get_protocol()
-    report(Ready(protocol.min_layer, protocol.max_layer, tuple(protocol.library_versions)))
-    while True:
-        try:
-            head = await reader.readexactly(4)
-            body = await reader.readexactly(body_length(head))
-        except asyncio.IncompleteReadError:
-            return
-        report(await voice.carry_out(decode(body, Asked)))
-
-
-def _write_all(fd: int, body: bytes) -> None:
-    view = memoryview(body)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
 def main() -> None:
-    """Run until the parent closes our stdin or goes away; leave without interpreter shutdown."""
-    report_fd = os.dup(1)
-    os.dup2(2, 1)
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
-    try:
-        asyncio.run(_serve(int(sys.argv[1]), report_fd))
-    except (BrokenPipeError, KeyboardInterrupt):
-        pass
-    finally:
-        os._exit(0)
+    """Run the process."""
+    protocol = NTgCalls.get_protocol()
+    ready = Ready(protocol.min_layer, protocol.max_layer, tuple(protocol.library_versions))
+    run_voice_process(Voice, ready)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,17 @@ import os
 import sys
 import wave
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from types import MappingProxyType, TracebackType
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from linegram.errors import RefusedError, UnavailableError
+from linegram.link.voice import NTGCALLS, OWN
 from linegram.sandbox.employee_voice_messages import (
     Answered,
     Asked,
@@ -32,7 +33,11 @@ from linegram.sandbox.employee_voice_messages import (
     decode,
     encode,
 )
+from linegram.voice.engines import installed_engines
 
+_MODULES: Final[Mapping[str, str]] = MappingProxyType(
+    {NTGCALLS: "linegram.sandbox.employee_voice", OWN: "linegram.sandbox.employee_own_voice"}
+)
 START_S = 30.0
 LEAVE_S = 5.0
 TONE_SHARE = 0.7
@@ -53,8 +58,10 @@ class Heard:
 class VoiceProcess:
     """A running voice process. `async with VoiceProcess() as voice: ...`."""
 
-    def __init__(self, *, rate_hz: int = 16_000) -> None:
+    def __init__(self, *, rate_hz: int = 16_000, engine: str = "") -> None:
+        """Prepare; `engine` empty means ntgcalls if it is installed, else our own."""
         self.rate_hz = rate_hz
+        self.engine = engine or installed_engines()[-1]
         self.protocol: Ready | None = None
         self.state = ""
         self.on_signalled: Callable[[bytes], None] = lambda _body: None
@@ -72,7 +79,7 @@ class VoiceProcess:
         """Start the process and wait until it is ready."""
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "linegram.sandbox.employee_voice", str(self.rate_hz)),
+            *("-m", _MODULES[self.engine], str(self.rate_hz)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
