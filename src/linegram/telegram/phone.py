@@ -84,6 +84,10 @@ class CallingAccountPhone:
         kinds = (types.UpdatePhoneCall, types.UpdatePhoneCallSignalingData)
         client.add_event_handler(self._on_update, events.Raw(kinds))
 
+    def offer(self, protocol: PhoneProtocol) -> None:
+        """Offer this for the voice of the calls that begin from now on."""
+        self._protocol = protocol
+
     async def prepare(self, timeouts: CallTimeouts) -> None:
         """Take the server's timers and fetch the group of the key exchange, so that calls start at once."""
         self._timeouts = timeouts
