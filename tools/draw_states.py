@@ -15,8 +15,8 @@ from linegram.calls import bridge
 from linegram.calls.runner import CallTimes
 from linegram.sip import (
     established_call,
-    invite_client,
     invite_server,
+    invite_table,
     registration_table,
     transaction_tables,
 )
@@ -148,12 +148,12 @@ def _registration() -> Machine:
 def _invite_client() -> Machine:
     return Machine(
         title="An outgoing INVITE",
-        source="sip/invite_client.py",
+        source="sip/invite_table.py",
         text="From the INVITE to its final answer, CANCEL and its races included (RFC 3261 9.1 and 13.2).",
-        states=_words(invite_client.InviteState),
-        events=_values(invite_client.InviteInput),
-        starts=[_word(invite_client.InviteState.TRYING)],
-        transitions=_read(invite_client.TRANSITIONS, lambda row: (row.state, _values(row.steps))),
+        states=_words(invite_table.InviteState),
+        events=_values(invite_table.InviteInput),
+        starts=[_word(invite_table.InviteState.TRYING)],
+        transitions=_read(invite_table.TRANSITIONS, lambda row: (row.state, _values(row.steps))),
     )
 
 

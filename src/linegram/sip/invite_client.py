@@ -1,12 +1,9 @@
 """An outgoing call until it is answered: INVITE, early media, forks, CANCEL (RFC 3261 9.1, 13.2)."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum
-from typing import Final
+from collections.abc import Iterable
 
 from linegram.errors import RemoteProtocolError, UnexpectedEventError
-from linegram.sip.account import Account
+from linegram.sip.account import Account, Scheme
 from linegram.sip.acknowledgement import send_bye
 from linegram.sip.bodies import answer_of, put_sdp
 from linegram.sip.call_table import CallTable
@@ -16,6 +13,8 @@ from linegram.sip.events import CallAnswered, CallEnded, CallHandle, EndCause, P
 from linegram.sip.exchange import Exchange
 from linegram.sip.forks import Fork, Forks
 from linegram.sip.headers import CSeq, Headers, NameAddress
+from linegram.sip.invite_table import TRANSITIONS, InviteInput, InviteState, InviteStep
+from linegram.sip.invite_way import InviteWay
 from linegram.sip.message import Request, Response
 from linegram.sip.registrar_answer import read_seconds
 from linegram.sip.session_timer import LEAST_S, ask, wished_least_s
@@ -23,84 +22,6 @@ from linegram.sip.timers import Timer
 from linegram.sip.transaction import RequestFailure
 from linegram.sip.transaction_requests import make_cancel
 from linegram.sip.uri import SipUri
-
-
-class InviteState(Enum):
-    """Where an outgoing INVITE stands. CANCEL_WANTED: no 1xx yet, so CANCEL must wait."""
-
-    TRYING = "trying"
-    PROCEEDING = "proceeding"
-    CANCEL_WANTED = "cancel wanted"
-    CANCELLING = "cancelling"
-    ANSWERED = "answered"
-    ENDED = "ended"
-
-
-class InviteInput(Enum):
-    """What can happen to it."""
-
-    PROVISIONAL = "1xx"
-    SUCCESS = "2xx"
-    FAILURE = "3xx-6xx"
-    NO_RESPONSE = "no response"
-    HANG_UP = "hang up"
-    GIVE_UP = "give up"
-
-
-class InviteStep(Enum):
-    """What is done, in the order of the row."""
-
-    REPORT_PROGRESS = "report progress"
-    ESTABLISH = "ACK and establish the call"
-    ACKNOWLEDGE = "ACK again; ACK and BYE another fork"
-    SEND_CANCEL = "send CANCEL"
-    REPORT_END = "report the end"
-    ABANDON = "abandon the transaction"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The new state and what to do."""
-
-    state: InviteState
-    steps: tuple[InviteStep, ...] = ()
-
-
-_ENDED: Final = Row(InviteState.ENDED, (InviteStep.REPORT_END,))
-_CANCELLED: Final = Row(InviteState.CANCELLING, (InviteStep.SEND_CANCEL,))
-_CROSSED: Final = Row(InviteState.ENDED, (InviteStep.ACKNOWLEDGE, InviteStep.REPORT_END))
-
-TRANSITIONS: Final[Mapping[tuple[InviteState, InviteInput], Row]] = {
-    (InviteState.TRYING, InviteInput.PROVISIONAL): Row(InviteState.PROCEEDING, (InviteStep.REPORT_PROGRESS,)),
-    (InviteState.TRYING, InviteInput.SUCCESS): Row(InviteState.ANSWERED, (InviteStep.ESTABLISH,)),
-    (InviteState.TRYING, InviteInput.FAILURE): _ENDED,
-    (InviteState.TRYING, InviteInput.NO_RESPONSE): _ENDED,
-    (InviteState.TRYING, InviteInput.HANG_UP): Row(InviteState.CANCEL_WANTED),
-    (InviteState.PROCEEDING, InviteInput.PROVISIONAL): Row(
-        InviteState.PROCEEDING, (InviteStep.REPORT_PROGRESS,)
-    ),
-    (InviteState.PROCEEDING, InviteInput.SUCCESS): Row(InviteState.ANSWERED, (InviteStep.ESTABLISH,)),
-    (InviteState.PROCEEDING, InviteInput.FAILURE): _ENDED,
-    (InviteState.PROCEEDING, InviteInput.NO_RESPONSE): _ENDED,
-    (InviteState.PROCEEDING, InviteInput.HANG_UP): _CANCELLED,
-    (InviteState.CANCEL_WANTED, InviteInput.PROVISIONAL): _CANCELLED,
-    (InviteState.CANCEL_WANTED, InviteInput.SUCCESS): _CROSSED,
-    (InviteState.CANCEL_WANTED, InviteInput.FAILURE): _ENDED,
-    (InviteState.CANCEL_WANTED, InviteInput.NO_RESPONSE): _ENDED,
-    (InviteState.CANCEL_WANTED, InviteInput.HANG_UP): Row(InviteState.CANCEL_WANTED),
-    (InviteState.CANCELLING, InviteInput.PROVISIONAL): Row(InviteState.CANCELLING),
-    (InviteState.CANCELLING, InviteInput.SUCCESS): _CROSSED,
-    (InviteState.CANCELLING, InviteInput.FAILURE): _ENDED,
-    (InviteState.CANCELLING, InviteInput.NO_RESPONSE): _ENDED,
-    (InviteState.CANCELLING, InviteInput.HANG_UP): Row(InviteState.CANCELLING),
-    # RFC 3261 9.1: no final answer within 64*T1 of the CANCEL.
-    (InviteState.CANCELLING, InviteInput.GIVE_UP): Row(
-        InviteState.ENDED, (InviteStep.ABANDON, InviteStep.REPORT_END)
-    ),
-    # RFC 3261 13.2.2.4: the 2xx again, or that of another fork.
-    (InviteState.ANSWERED, InviteInput.SUCCESS): Row(InviteState.ANSWERED, (InviteStep.ACKNOWLEDGE,)),
-    (InviteState.ENDED, InviteInput.SUCCESS): Row(InviteState.ENDED, (InviteStep.ACKNOWLEDGE,)),
-}
 
 
 class InviteClient:
@@ -121,6 +42,7 @@ class InviteClient:
         "_has_longer_session",
         "_offer",
         "_timer",
+        "_way",
         "state",
     )
 
@@ -140,6 +62,7 @@ class InviteClient:
         self._has_longer_session = False
         self._hang_up_cause: EndCause | None = None
         self._offer = b""
+        self._way = InviteWay(context, account)
         self._ending = CallEnded(handle, EndCause.UNREACHABLE)
         self.state = InviteState.TRYING
         calls.put(handle, self)
@@ -148,16 +71,16 @@ class InviteClient:
         self, target: SipUri, sdp: bytes, now: float, *, headers: Iterable[tuple[str, str]] = ()
     ) -> None:
         """Send the INVITE with these further `headers`; without a resolved server the call ends at once."""
-        place = self._account.target
-        if place is None:
-            self._calls.end(CallEnded(self._handle, EndCause.UNREACHABLE, reason="server name not resolved"))
+        problem = self._way.begin(target)
+        if self._way.flow is None:
+            self._calls.end(CallEnded(self._handle, EndCause.UNREACHABLE, reason=problem))
             return
         self._offer = sdp
         exchange = Exchange(
             self._context,
             self._account,
             self._make_invite(target, sdp, headers),
-            flow=place.flow,
+            flow=self._way.flow,
             next_cseq=self._next_cseq,
         )
         self._exchange = exchange
@@ -165,6 +88,7 @@ class InviteClient:
             now + self._context.config.ring_limit_s, self._on_ring_limit
         )
         exchange.start(now, self._on_response, self._on_failed)
+        self._way.watch(self._on_silence, now)
 
     def hang_up(self, now: float, reason_header: str = "") -> None:
         """Cancel, as soon as the protocol allows it."""
@@ -180,6 +104,7 @@ class InviteClient:
             self._perform(step, now, response)
         if self.state in {InviteState.ANSWERED, InviteState.ENDED}:
             self._stop_timer()
+            self._way.rest()
             self._forks.release()
 
     def _perform(self, step: InviteStep, now: float, response: Response | None) -> None:
@@ -195,8 +120,13 @@ class InviteClient:
             case InviteStep.REPORT_END:
                 self._calls.end(self._ending)
             case InviteStep.ABANDON:
-                if self._exchange is not None and self._exchange.transaction is not None:
-                    self._exchange.transaction.abandon()
+                self._abandon()
+            case InviteStep.TURN:
+                self._turn(now)
+
+    def _abandon(self) -> None:
+        if self._exchange is not None and self._exchange.transaction is not None:
+            self._exchange.transaction.abandon()
 
     def _make_invite(self, target: SipUri, sdp: bytes, further: Iterable[tuple[str, str]]) -> Request:
         account = self._account
@@ -207,7 +137,7 @@ class InviteClient:
         headers.add("To", str(NameAddress("", target.without_parameters())))
         headers.add("Call-ID", self._context.new_token() + self._context.new_token())
         headers.add("CSeq", str(CSeq(self._cseq, "INVITE")))
-        headers.add("Contact", str(NameAddress("", account.contact_uri())))
+        headers.add("Contact", self._contact(target))
         headers.add("Allow", ALLOWED_METHODS)
         headers.add("Supported", ", ".join(SUPPORTED_OPTIONS))
         headers.add("User-Agent", self._context.config.user_agent)
@@ -225,10 +155,11 @@ class InviteClient:
 
     def _on_response(self, response: Response, now: float) -> None:
         if response.status < 200:
+            self._way.hear(response)
             self._on_provisional(response, now)
         elif response.status < 300:
             self._on_success(response, now)
-        elif not self._has_asked_longer(response, now):
+        elif not self._has_asked_longer(response, now) and not self._has_turned(response, now):
             self._describe_end(response, EndCause.REMOTE_REJECT)
             self.take(InviteInput.FAILURE, now, response)
 
@@ -251,9 +182,40 @@ class InviteClient:
         return True
 
     def _on_failed(self, reason: RequestFailure, now: float) -> None:
+        if self._has_turned(None, now):
+            return
         cause = EndCause.TIMEOUT if reason is RequestFailure.TIMEOUT else EndCause.UNREACHABLE
-        self._ending = CallEnded(self._handle, self._hang_up_cause or cause)
+        text = "" if self._exchange is None else self._context.explain(reason, self._exchange.flow)
+        self._ending = CallEnded(self._handle, self._hang_up_cause or cause, reason=text)
         self.take(InviteInput.NO_RESPONSE, now)
+
+    def _has_turned(self, response: Response | None, now: float) -> bool:
+        """Try another place of the server after a 503 or no answer, if nothing can ring twice."""
+        if response is not None and response.status != 503:
+            return False
+        exchange = self._exchange
+        if exchange is None or not exchange.may_retry or not self._way.turn(response, now):
+            return False
+        self.take(InviteInput.ELSEWHERE, now)
+        return True
+
+    def _turn(self, now: float) -> None:
+        exchange, flow = self._exchange, self._way.flow
+        if exchange is not None and flow is not None:
+            contact = self._contact(exchange.request.uri)
+            exchange.turn_to(flow, now, lambda request: request.headers.set("Contact", contact))
+            self._way.watch(self._on_silence, now)
+
+    def _contact(self, target: SipUri) -> str:
+        """Ours on the way of the INVITE; to a sips URI it is one, too (RFC 3261 8.1.1.8)."""
+        scheme: Scheme = "sips" if target.scheme == "sips" else "sip"
+        return str(NameAddress("", self._account.contact_uri(self._way.flow, scheme=scheme)))
+
+    def _on_silence(self, now: float) -> None:
+        """Do not wait for the full timeout where another place may answer."""
+        if self._exchange is not None and self._exchange.may_retry:
+            self._abandon()
+            self._on_failed(RequestFailure.TIMEOUT, now)
 
     def _on_ring_limit(self, now: float) -> None:
         self._timer = None
