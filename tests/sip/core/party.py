@@ -11,6 +11,7 @@ from linegram.sip.transport.resolver import Resolver
 from linegram.sip.transport.sip_transport import SipTransport, TransportSettings
 
 E = TypeVar("E")
+P = TypeVar("P", bound="Party")
 
 LIMIT_S = 20.0
 
@@ -63,7 +64,15 @@ class Party:
 @asynccontextmanager
 async def party(host: str = "127.0.0.1", resolver: Resolver | None = None) -> AsyncIterator[Party]:
     """Run a transport for the length of a test."""
-    here = Party()
+    async with transport_of(Party(), host, resolver) as here:
+        yield here
+
+
+@asynccontextmanager
+async def transport_of(
+    here: P, host: str = "127.0.0.1", resolver: Resolver | None = None
+) -> AsyncIterator[P]:
+    """Give a party its transport for the length of a test."""
     here.transport = await SipTransport.open(TransportSettings(host, 0), here.take, resolver=resolver)
     try:
         yield here
