@@ -10,6 +10,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from linegram.calls.ports import CallJournal, CallRecord, StoredLeg
+from linegram.link.figures import LegFigures
 from linegram.outcomes import EndReason
 from linegram.sandbox.doubles_journal import MemoryJournal
 from linegram.storage.database import Database
@@ -75,6 +76,15 @@ async def test_a_closed_call_has_its_record_and_no_legs(journal: CallJournal) ->
     assert [leg.leg_id for leg in await journal.stored_legs()] == [C]
     assert await journal.find_call(CALL) == record()
     assert await journal.find_call(OTHER) is None
+
+
+async def test_figures_come_back_leg_by_leg_and_the_first_ones_stay(journal: CallJournal) -> None:
+    pbx = LegFigures(codec="opus", packets_passed=7, packets_received=9, jitter_ms=1.5, mos=4.1)
+    voice = LegFigures(codec="opus", far_muted_ms=400, round_trip_ms=80.5)
+    await journal.call_measured(CALL, {"pbx": pbx})
+    await journal.call_measured(CALL, {"pbx": voice, "voice": voice})
+    assert dict(await journal.figures_of(CALL)) == {"pbx": pbx, "voice": voice}
+    assert dict(await journal.figures_of(OTHER)) == {}
 
 
 async def test_a_call_is_closed_once_whatever_is_repeated(journal: CallJournal) -> None:

@@ -7,10 +7,11 @@ from linegram.calls.ports import DiscardReason
 from linegram.calls.switchboard import ALREADY_TALKING, NO_NUMBER_AWAITED
 from linegram.link import commands
 from linegram.link.accounts import RegistrationState
-from linegram.link.events import RegistrationChanged
+from linegram.link.events import CallMeasured, RegistrationChanged
+from linegram.link.figures import LegFigures
 from linegram.outcomes import EndReason
 from linegram.sandbox.doubles_clock import settle
-from linegram.units import AccountId
+from linegram.units import AccountId, CallId
 from tests.calls.call_office import ANN, ANNS_LINE, BOB, BOBS_LINE, EVE, NOBODYS_LINE, CallOffice
 
 
@@ -156,3 +157,14 @@ async def test_news_of_registrations_is_passed_on() -> None:
     office.worker.change_registration(change)
     await settle()
     assert office.registrations == [change]
+
+
+async def test_what_a_calls_legs_measured_is_kept_and_an_empty_measure_leaves_no_trace() -> None:
+    office = CallOffice()
+    await talk(office)
+    heard = LegFigures(codec="opus", packets_passed=3, mos=4.2)
+    office.switchboard.take_report(CallMeasured(call_id=office.call_id, voice=heard))
+    office.switchboard.take_report(CallMeasured(call_id=CallId("refused")))
+    await office.runner.settle()
+    assert dict(await office.journal.figures_of(office.call_id)) == {"voice": heard}
+    assert dict(await office.journal.figures_of(CallId("refused"))) == {}

@@ -65,7 +65,7 @@ async def test_an_empty_database_is_upgraded_and_a_second_start_finds_it_so(url:
         async with await Database.open(url, vault) as database, database.reading() as session:
             assert (
                 await session.execute(text("SELECT version_num FROM alembic_version"))
-            ).scalars().all() == ["0002"]
+            ).scalars().all() == ["0003"]
             assert (await session.get_one(CounterRow, "account_changes")).value == 0
 
 

@@ -14,6 +14,7 @@ import msgspec
 from linegram.calls.card import Card
 from linegram.calls.engine_choice import RememberedEngine
 from linegram.link.commands import Command
+from linegram.link.figures import LegFigures
 from linegram.link.voice import VoiceParameters
 from linegram.outcomes import EndReason
 from linegram.units import AccountId, CallId, LegId, TelegramUserId
@@ -164,6 +165,12 @@ class CallJournal(Protocol):
 
     async def call_closed(self, record: CallRecord) -> None:
         """Keep the record and forget the call's legs, in one transaction."""
+
+    async def call_measured(self, call_id: CallId, figures: Mapping[str, LegFigures]) -> None:
+        """Keep the figures of a call's legs, by "pbx" and "voice"; a repetition changes nothing."""
+
+    async def figures_of(self, call_id: CallId) -> Mapping[str, LegFigures]:
+        """Return the figures of a call's legs; empty when none were kept."""
 
     async def call_forgotten(self, call_id: CallId) -> None:
         """Forget the legs of a call of which no record can be made."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+import msgspec
 import structlog
 
 from linegram.calls import bridge, ports
@@ -143,6 +144,14 @@ class CallRunner:
         elif isinstance(report, reports.DialogStored):
             self._note_leg(call, leg_id, {"account_id": report.account_id, "dialog": report.dialog})
         self._translate(call, report, _FROM_WORKER)
+
+    def take_figures(self, measured: reports.CallMeasured) -> None:
+        """Keep what a call's legs measured; a call that had none leaves no trace."""
+        legs = {"pbx": measured.pbx, "voice": measured.voice}
+        figures = {side: leg for side, leg in legs.items() if leg is not None}
+        _log.info("call_measured", call_id=measured.call_id, **msgspec.to_builtins(figures))
+        if figures:
+            self._journal.submit(lambda: self._outside.journal.call_measured(measured.call_id, figures))
 
     def take_description(self, description: reports.WorkerDescribed) -> None:
         """Take what the worker can do."""

@@ -69,9 +69,7 @@ class Switchboard:
             case reports.PbxCallArrived():
                 self._receive(report)
             case reports.CallMeasured():
-                _log.info(
-                    "call_measured", **{name: getattr(report, name) for name in report.__struct_fields__}
-                )
+                self._runner.take_figures(report)
             case _:
                 self._runner.take_report(report.leg_id, report)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from linegram.calls.engine_choice import RememberedEngine
 from linegram.calls.ports import CallRecord, StoredLeg
+from linegram.link.figures import LegFigures
 from linegram.units import CallId, LegId, TelegramUserId
 
 
@@ -23,6 +24,7 @@ class MemoryJournal:
         self._engines: dict[TelegramUserId, RememberedEngine] = {}
         self._legs: dict[LegId, StoredLeg] = {}
         self._records: dict[CallId, CallRecord] = {}
+        self._figures: dict[tuple[CallId, str], LegFigures] = {}
 
     async def leg_opened(self, call_id: CallId, leg_id: LegId, recovery: dict[str, Any]) -> None:
         """Remember how to end this leg; a later note for the same leg replaces it."""
@@ -44,6 +46,15 @@ class MemoryJournal:
     async def stored_legs(self) -> Sequence[StoredLeg]:
         """Return the legs that are still noted as open, the oldest note first."""
         return list(self._legs.values())
+
+    async def call_measured(self, call_id: CallId, figures: Mapping[str, LegFigures]) -> None:
+        """Keep the figures of a call's legs; a repetition changes nothing."""
+        for side, leg in figures.items():
+            self._figures.setdefault((call_id, side), leg)
+
+    async def figures_of(self, call_id: CallId) -> Mapping[str, LegFigures]:
+        """Return the figures of a call's legs."""
+        return {side: leg for (one, side), leg in self._figures.items() if one == call_id}
 
     async def call_forgotten(self, call_id: CallId) -> None:
         """Forget the legs of a call of which no record can be made."""

@@ -68,7 +68,8 @@ class AudioStream:
 
     `codec` is what we send, with the peer's payload type and wishes; `receivable` maps
     every payload type that may arrive to its codec. Do not send where `direction` says no:
-    the address may then be 0.0.0.0. `ptime_ms` is the packet length that the peer wishes.
+    the address may then be 0.0.0.0. `ptime_ms` is the packet length that the peer wishes,
+    `max_ptime_ms` the longest that it takes, None when it names no limit.
     """
 
     remote_address: str
@@ -79,6 +80,7 @@ class AudioStream:
     direction: Direction
     ptime_ms: int = 20
     telephone_event: TelephoneEvent | None = None
+    max_ptime_ms: int | None = None
 
     @property
     def is_held_by_peer(self) -> bool:

@@ -1,15 +1,16 @@
 """What survives a crash: open legs and finished calls. Implements `calls.ports.CallJournal`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 from sqlalchemy import delete, select
 
 from linegram.calls.ports import CallRecord, StoredLeg
+from linegram.link.figures import LegFigures
 from linegram.outcomes import EndReason
 from linegram.storage.database import Database
-from linegram.storage.tables import CallRow, OpenLegRow, SettingRow
+from linegram.storage.tables import CallRow, FiguresRow, OpenLegRow, SettingRow
 from linegram.storage.upsert import insert_once, upsert
 from linegram.units import AccountId, CallId, LegId, TelegramUserId
 
@@ -61,6 +62,20 @@ class DatabaseJournal:
             row = await session.get(SettingRow, _ALIVE_AT)
             return None if row is None else float(self._database.vault.open_text(row.value))
 
+    async def call_measured(self, call_id: CallId, figures: Mapping[str, LegFigures]) -> None:
+        """Keep the figures of a call's legs, in one transaction; a repetition changes nothing."""
+        async with self._database.writing() as session:
+            for side, leg in figures.items():
+                values = {"leg_key": f"{call_id}:{side}", "call_id": call_id, "side": side}
+                values |= msgspec.structs.asdict(leg)
+                await session.execute(insert_once(self._database, FiguresRow, values, key="leg_key"))
+
+    async def figures_of(self, call_id: CallId) -> Mapping[str, LegFigures]:
+        """Return the figures of a call's legs."""
+        async with self._database.reading() as session:
+            rows = await session.scalars(select(FiguresRow).where(FiguresRow.call_id == call_id))
+            return {row.side: _figures(row) for row in rows}
+
     async def stored_legs(self) -> Sequence[StoredLeg]:
         """Return the legs that are still noted as open, the oldest note first."""
         async with self._database.reading() as session:
@@ -83,6 +98,10 @@ class DatabaseJournal:
     def _leg(self, row: OpenLegRow) -> StoredLeg:
         recovery = msgspec.msgpack.decode(self._database.vault.open(row.recovery), type=dict[str, Any])
         return StoredLeg(call_id=CallId(row.call_id), leg_id=LegId(row.leg_id), recovery=recovery)
+
+
+def _figures(row: FiguresRow) -> LegFigures:
+    return LegFigures(**{name: getattr(row, name) for name in LegFigures.__struct_fields__})
 
 
 def _record(row: CallRow) -> CallRecord:

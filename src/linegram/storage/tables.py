@@ -170,6 +170,36 @@ class CallRow(Table):
     engine_reason: Mapped[str] = mapped_column(String(32))
 
 
+class FiguresRow(Table):
+    """What one leg of a finished call measured; the columns are those of `LegFigures`."""
+
+    __tablename__ = "call_figures"
+
+    leg_key: Mapped[str] = mapped_column(String(72), primary_key=True)
+    call_id: Mapped[str] = mapped_column(String(64), index=True)
+    side: Mapped[str] = mapped_column(String(8))
+    codec: Mapped[str] = mapped_column(String(32))
+    duration_s: Mapped[float]
+    packets_sent: Mapped[int]
+    packets_passed: Mapped[int]
+    packets_received: Mapped[int]
+    packets_lost: Mapped[int]
+    packets_late: Mapped[int]
+    packets_duplicate: Mapped[int]
+    sent_kbps: Mapped[float]
+    received_kbps: Mapped[float]
+    jitter_ms: Mapped[float]
+    playout_ms: Mapped[float]
+    concealed_ms: Mapped[int]
+    far_muted_ms: Mapped[int]
+    round_trip_ms: Mapped[float | None]
+    far_loss_percent: Mapped[float | None]
+    far_jitter_ms: Mapped[float | None]
+    mos: Mapped[float | None]
+    worst_mos: Mapped[float | None]
+    far_mos: Mapped[float | None]
+
+
 class VoiceEngineRow(Table):
     """The voice engine that connected to an employee when the other one had not."""
 
