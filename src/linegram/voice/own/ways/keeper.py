@@ -28,8 +28,8 @@ class RelayKeeper:
 
     @property
     def is_hopeless(self) -> bool:
-        """The relay has failed every time."""
-        return self.way is None and self._failures >= _HOPELESS_FAILURES
+        """The relay has failed time after time; it is tried on, more rarely and without a word."""
+        return self._failures >= _HOPELESS_FAILURES
 
     @property
     def why(self) -> str:
@@ -60,7 +60,8 @@ class RelayKeeper:
             self._fail(f"No socket for a relay: {error.strerror}.", now)
 
     def _fail(self, why: str, now: float) -> None:
-        log.info("voice_relay_lost", why=why)
+        if not self.is_hopeless:
+            log.info("voice_relay_lost", why=why)
         self._why = why
         self._make_at = now + min(_FIRST_WAIT_S * 2**self._failures, _LONGEST_WAIT_S)
         self._failures += 1

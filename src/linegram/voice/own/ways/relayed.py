@@ -106,8 +106,8 @@ class ReflectorWay:
 
     seen: tuple[Candidate, ...] = ()
 
-    def __init__(self, server: ReflectorServer, preference: int, *, tag: int) -> None:
-        """Open; raises OSError when this machine has no socket for it."""
+    def __init__(self, server: ReflectorServer, preference: int, *, tag: int, now: float) -> None:
+        """Say hello; raises OSError when this machine has no socket for it."""
         ip, port = self.relay = server.address
         self._carrier: Carrier = TcpCarrier(self.relay) if server.is_tcp else UdpCarrier(self.relay)
         self._client = ReflectorClient(server.peer_tag, server.number, port, tag=tag, is_stream=server.is_tcp)
@@ -115,6 +115,7 @@ class ReflectorWay:
         self._candidate = Candidate(
             self._client.address, "relay", priority_of("relay", preference), foundation_of("relay", "", ip)
         )
+        self.handle_timer(now)
 
     @property
     def local(self) -> Candidate | None:

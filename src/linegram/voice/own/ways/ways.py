@@ -154,10 +154,10 @@ class Ways:
             may_tell_mapped=self._terms.may_go_direct,
         )
 
-    def _make_reflector(self, server: ReflectorServer, number: int, _now: float) -> Way:
+    def _make_reflector(self, server: ReflectorServer, number: int, now: float) -> Way:
         tag = self._terms.fixed_tag or 1 + int(self._random() * 0xFFFF_FFFE)
         highest = _REFLECTOR_OVER_TCP if server.is_tcp else _REFLECTOR_OVER_UDP
-        return ReflectorWay(server, highest - number, tag=tag)
+        return ReflectorWay(server, highest - number, tag=tag, now=now)
 
     # -- what has changed
 
