@@ -9,11 +9,18 @@ from structlog.testing import capture_logs
 from linegram.agent.registrations import Registrations, account_config
 from linegram.errors import LocalProtocolError
 from linegram.link import commands, events
-from linegram.link.accounts import RegistrationState, SipAccountSettings, SipTransport
-from linegram.sip.account import AccountConfig
+from linegram.link.accounts import (
+    KeepAlive,
+    RegistrationState,
+    SipAccountSettings,
+    SipTransport,
+    TlsSettings,
+)
+from linegram.sip.account import AccountConfig, KeepAliveMethod, PublicPlace
 from linegram.sip.events import RegistrationChanged
 from linegram.sip.events import RegistrationState as SipState
 from linegram.sip.flow import TransportName
+from linegram.sip.tls_terms import TlsTerms
 from linegram.units import AccountId
 
 LINE = AccountId(1)
@@ -87,6 +94,15 @@ def test_every_state_of_a_registration_has_a_name_for_the_hub(
     assert desk.reports == [events.RegistrationChanged(LINE, reported, 403, "Forbidden")]
 
 
+def test_the_telephone_on_the_desk_is_reported() -> None:
+    desk = Desk()
+    phone = ("sip:100@192.0.2.9",)
+    desk.registrations.take(RegistrationChanged(LINE, SipState.REGISTERED, 200, "OK", other_contacts=phone))
+    assert desk.reports == [
+        events.RegistrationChanged(LINE, RegistrationState.ONLINE, 200, "OK", other_contacts=phone)
+    ]
+
+
 def test_no_state_of_a_registration_is_forgotten() -> None:
     desk = Desk()
     for state in SipState:
@@ -114,6 +130,45 @@ def test_every_setting_reaches_the_sip_stack() -> None:
     assert (config.server_host, config.server_port, config.username) == ("pbx.example", 5070, "100")
     assert (config.password, config.auth_username, config.domain) == ("top secret", "auth", "d")
     assert (config.transport, config.expires_s) == (TransportName.TCP, 90)
+
+
+def test_what_a_hosted_pbx_needs_reaches_the_sip_stack() -> None:
+    tls = TlsSettings(ca_file="/ca.pem", certificate_file="/us.pem", key_file="/us.key", server_name="pbx")
+    config = account_config(
+        msgspec.structs.replace(
+            SETTINGS,
+            port=0,
+            transport=SipTransport.TLS,
+            tls=tls,
+            trusted=("203.0.113.0/24",),
+            public_address="[2001:db8::7]:5070",
+            keep_alive=KeepAlive.OPTIONS,
+            is_registering=False,
+            has_tcp_for_large=True,
+        )
+    )
+    assert (config.server_port, config.transport) == (None, TransportName.TLS)
+    assert config.tls == TlsTerms("/ca.pem", "/us.pem", "/us.key", server_name="pbx")
+    assert (config.trusted_hosts, config.public_place) == (
+        ("203.0.113.0/24",),
+        PublicPlace("2001:db8::7", 5070),
+    )
+    assert (config.keep_alive, config.is_registering) == (KeepAliveMethod.OPTIONS, False)
+    assert config.has_tcp_for_large
+
+
+def test_an_account_may_leave_the_transport_to_dns() -> None:
+    config = account_config(msgspec.structs.replace(SETTINGS, transport=SipTransport.AUTO))
+    assert config.transport is None
+
+
+def test_a_fingerprint_that_is_none_is_an_error_of_the_account_and_of_no_other() -> None:
+    desk = Desk()
+    bad = msgspec.structs.replace(SETTINGS, tls=TlsSettings(fingerprint="not hex"))
+    desk.registrations.put(commands.PutAccount(bad))
+    text = "a SHA-256 fingerprint is 64 hexadecimal digits"
+    assert desk.reports == [events.RegistrationChanged(LINE, RegistrationState.ERROR, 0, text)]
+    assert desk.verbs == ["drop"]
 
 
 @pytest.mark.parametrize(

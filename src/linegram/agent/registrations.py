@@ -4,16 +4,18 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+import msgspec
 import structlog
 
 from linegram.agent.sip_ports import SipAccounts
 from linegram.errors import LocalProtocolError
 from linegram.link import commands, events
-from linegram.link.accounts import RegistrationState, SipAccountSettings
-from linegram.sip.account import AccountConfig
+from linegram.link.accounts import RegistrationState, SipAccountSettings, SipTransport
+from linegram.sip.account import AccountConfig, KeepAliveMethod, PublicPlace
 from linegram.sip.events import RegistrationChanged
 from linegram.sip.events import RegistrationState as SipState
 from linegram.sip.flow import TransportName
+from linegram.sip.tls_terms import TlsTerms
 from linegram.units import AccountId
 
 _log = structlog.get_logger()
@@ -42,8 +44,16 @@ class Registrations:
         if self.settings.get(settings.account_id) == settings:
             return
         self.settings[settings.account_id] = settings
+        try:
+            config = account_config(settings)
+        except (LocalProtocolError, ValueError) as error:
+            self._sip.drop_account(settings.account_id)
+            self._report(
+                events.RegistrationChanged(settings.account_id, RegistrationState.ERROR, 0, str(error))
+            )
+            return
         self._report(events.RegistrationChanged(settings.account_id, RegistrationState.REGISTERING))
-        self._sip.put_account(account_config(settings))
+        self._sip.put_account(config)
 
     def drop(self, command: commands.DropAccount) -> None:
         """Take an account's binding away."""
@@ -61,28 +71,49 @@ class Registrations:
         """Report what became of a registration."""
         state = _STATES[event.state]
         _log.info("registration_changed", account_id=event.account_id, state=state.value, status=event.status)
-        self._report(events.RegistrationChanged(event.account_id, state, event.status, event.reason))
+        self._report(
+            events.RegistrationChanged(
+                event.account_id, state, event.status, event.reason, event.other_contacts
+            )
+        )
 
 
 def account_config(settings: SipAccountSettings) -> AccountConfig:
-    """Return an account as the SIP stack wants it."""
+    """Return an account as the SIP stack wants it. Raises LocalProtocolError or ValueError for bad ones."""
     proxy_host, proxy_port = _host_and_port(settings.proxy)
     return AccountConfig(
         account_id=settings.account_id,
         server_host=settings.server,
-        server_port=settings.port,
+        server_port=settings.port or None,
         username=settings.username,
         password=settings.password,
         domain=settings.domain,
-        transport=TransportName(settings.transport.value),
+        transport=_transport(settings.transport),
         outbound_proxy_host=proxy_host,
         outbound_proxy_port=int(proxy_port) if proxy_port else None,
         auth_username=settings.auth_username,
         display_name=settings.display_name,
         expires_s=settings.expires_s,
+        keep_alive=KeepAliveMethod(settings.keep_alive.value),
         keep_alive_s=float(settings.keep_alive_s),
+        is_registering=settings.is_registering,
         token=settings.contact_token,
+        trusted_hosts=settings.trusted,
+        tls=TlsTerms(**msgspec.structs.asdict(settings.tls)),
+        public_place=_public_place(settings.public_address),
+        has_tcp_for_large=settings.has_tcp_for_large,
     )
+
+
+def _transport(transport: SipTransport) -> TransportName | None:
+    return None if transport is SipTransport.AUTO else TransportName(transport.value)
+
+
+def _public_place(address: str) -> PublicPlace | None:
+    if not address:
+        return None
+    host, port = _host_and_port(address)
+    return PublicPlace(host.strip("[]"), int(port) if port else None)
 
 
 def _host_and_port(place: str) -> tuple[str, str]:

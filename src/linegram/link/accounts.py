@@ -8,10 +8,20 @@ from linegram.units import AccountId
 
 
 class SipTransport(Enum):
-    """How SIP travels between a worker and the PBX."""
+    """How SIP travels between a worker and the PBX; AUTO lets DNS say (RFC 3263)."""
 
     UDP = "udp"
     TCP = "tcp"
+    TLS = "tls"
+    AUTO = "auto"
+
+
+class KeepAlive(Enum):
+    """How the way to the PBX is kept open."""
+
+    OFF = "off"
+    CRLF = "crlf"
+    OPTIONS = "options"
 
 
 class RegistrationState(Enum):
@@ -23,10 +33,27 @@ class RegistrationState(Enum):
     ERROR = "error"
 
 
+class TlsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What an account demands of the PBX's TLS. Files lie on the worker's machine.
+
+    An empty `ca_file` means the system's authorities, an empty `server_name` the name of the server.
+    `fingerprint` is the SHA-256 of the PBX's certificate, and proves the PBX alone if there is no `ca_file`.
+    """
+
+    ca_file: str = ""
+    certificate_file: str = ""
+    key_file: str = ""
+    fingerprint: str = ""
+    server_name: str = ""
+
+
 class SipAccountSettings(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """Everything a worker needs to register one account and to place its calls.
 
     `contact_token` marks the account's Contact; the same one after a restart replaces the old binding.
+    A `port` of 0 means that DNS says where the server is. `trusted` are addresses and networks from which
+    calls are taken besides the server's own. `public_address` is `host` or `host:port`. An account with
+    `is_registering` off is known to the PBX by its address.
     """
 
     account_id: AccountId
@@ -43,6 +70,12 @@ class SipAccountSettings(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     expires_s: int = 300
     keep_alive_s: int = 25
     contact_token: str = ""
+    tls: TlsSettings = TlsSettings()
+    trusted: tuple[str, ...] = ()
+    public_address: str = ""
+    keep_alive: KeepAlive = KeepAlive.CRLF
+    is_registering: bool = True
+    has_tcp_for_large: bool = False
 
     def __repr__(self) -> str:
         return f"SipAccountSettings({self.account_id}, {self.username}@{self.server}:{self.port})"

@@ -17,12 +17,16 @@ class WorkerDescribed(msgspec.Struct, frozen=True, tag=True):
 
 
 class RegistrationChanged(msgspec.Struct, frozen=True, tag=True):
-    """An account's registration has a new state; `status` is the SIP status behind it, 0 if none came."""
+    """An account's registration has a new state; `status` is the SIP status behind it, 0 if none came.
+
+    `other_contacts` are where else the account is registered: a telephone on the desk, as a rule.
+    """
 
     account_id: AccountId
     state: RegistrationState
     status: int = 0
     text: str = ""
+    other_contacts: tuple[str, ...] = ()
 
 
 class PbxCallArrived(msgspec.Struct, frozen=True, tag=True):
