@@ -195,6 +195,18 @@ def test_relays_only_means_that_no_other_address_is_told(
     assert all("typ relay raddr 0.0.0.0 rport 9" in line and "127.0" not in line for line in told)
 
 
+@pytest.mark.parametrize("is_tcp", [False, True])
+def test_who_leaves_is_missed_at_once_behind_a_reflector_too(
+    engine: OwnEngine, reflectors: ReflectorThread, is_tcp: bool
+) -> None:
+    servers = told_of(reflectors.start("127.0.0.1"), new_tag(), is_tcp=is_tcp)
+    pair = open_pair(engine, ((servers[0],), (servers[1],)))
+    connect(pair)
+    pair[0].leg.close()
+    assert run([pair[1]], 2.0, until=lambda: len(pair[1].states) == 2)
+    assert pair[1].events[-1] == VoiceStateChanged(VoiceState.ENDED, EndReason.VOICE_LOST)
+
+
 def kill_in_mid_call(reflectors: ReflectorThread, pair: tuple[Talker, Talker], relay: Reflector) -> None:
     before = relay.passed_packets
     assert run(list(pair), 5.0, until=lambda: relay.passed_packets > before + 20)
@@ -253,6 +265,25 @@ def test_an_end_or_both_behind_turn(
     direct = [not has_turn for has_turn in with_turn]
     pair = open_pair(engine, (servers[0], servers[1]), direct=(direct[0], direct[1]))
     connect(pair)
+    assert_both_hear(pair)
+
+
+@pytest.mark.peer("coturn")
+def test_when_turn_dies_in_mid_call_a_reflector_takes_over(
+    engine: OwnEngine, reflectors: ReflectorThread
+) -> None:
+    server = Coturn("127.0.0.1")
+    asyncio.run(server.start())
+    turn = VoiceServer(7, "127.0.0.1", "", server.port, username="desk", password="desk-secret", is_turn=True)
+    reflector = reflectors.start("127.0.0.1")
+    servers = told_of(reflector, new_tag(), is_tcp=True)
+    pair = open_pair(engine, ((servers[0], turn), (servers[1], turn)))
+    connect(pair)
+    assert run(list(pair), 5.0, until=lambda: way_of(pair[0]) == way_of(pair[1]) == "127.0.0.1")
+    run(list(pair), 1.0)
+    asyncio.run(server.stop())
+    is_reflected = lambda: all(way_of(one).startswith("reflector-") for one in pair)  # noqa: E731
+    assert run(list(pair), 9.0, until=is_reflected)
     assert_both_hear(pair)
 
 

@@ -106,7 +106,8 @@ class TcpCarrier:
         return packets
 
     def close(self) -> None:
-        """Free the port."""
+        """Free the port. First read what is there, or the system breaks off before our last words are out."""
+        self.received()
         self._fail("is no longer needed")
 
     def _read(self) -> bytes:
