@@ -17,6 +17,7 @@ from linegram.rtp.transit import Transit
 _FRAME_MS: Final = 20
 _STARVED_MS: Final = 240
 _BACKLOG_MS: Final = 100
+_HURRIED_MS: Final = 40
 _SHRINK_SLACK_MS: Final = 24
 _GROW_SLACK_MS: Final = 12
 _PATIENCE_FRAMES: Final = 25
@@ -68,6 +69,7 @@ class JitterBuffer:
         self._playout_ticks = self._heard_ticks = self._starved_ticks = 0
         self._is_filling = True
         self._filling_since = 0.0
+        self._is_hurried = False
         self._insistence = self._late_in_a_row = 0
         self._following: RtpPacket | None = None
         self._missed_share = 0.0
@@ -112,11 +114,15 @@ class JitterBuffer:
         self._is_filling = True
 
     def drain(self) -> list[tuple[int, RtpPacket]]:
-        """Give up what is held, in its order, and begin again: somebody else plays from now on."""
+        """Give up what is held, in its order: somebody else plays until packets come here again.
+
+        That is in the middle of the sound, so the next beginning waits no longer than it must.
+        """
         held = [
             (sequence, packet) for sequence, packet in sorted(self._packets.items()) if packet is not None
         ]
         self.reset()
+        self._is_hurried = True
         return held
 
     # -- the ear's side
@@ -236,10 +242,11 @@ class JitterBuffer:
             return False
         waited = (now - self._filling_since) * self._clock_hz
         stored = (len(self._packets) - 1) * self._frame_ticks
-        if max(waited, stored) + self._frame_ticks // 2 < self.target_ticks:
+        wanted = min(self.target_ticks, _HURRIED_MS * self._per_ms) if self._is_hurried else self.target_ticks
+        if max(waited, stored) + self._frame_ticks // 2 < wanted:
             return False
         self._playout_ticks = self._skip_backlog()
-        self._is_filling = False
+        self._is_filling = self._is_hurried = False
         self._starved_ticks = 0
         return True
 
