@@ -189,6 +189,20 @@ def test_a_new_offer_in_the_call_replaces_the_stream() -> None:
     assert caller.incoming == Stream(99, 96)
 
 
+def test_an_end_that_hears_nothing_offers_again_but_only_once_it_has_agreed() -> None:
+    caller = make(is_caller=True)
+    (first,) = messages_of(caller)
+    caller.offer_again(1.0)
+    assert messages_of(caller) == []
+    caller.receive(answer_to(first), 1, 1.0)
+    caller.offer_again(5.0)
+    (second,) = messages_of(caller)
+    assert second.exchange_id != first.exchange_id
+    caller.receive(answer_to(second), 2, 6.0)
+    assert (caller.state, caller.outgoing) == (State.AGREED, Stream(7, 96))
+    assert messages_of(caller) == []
+
+
 @pytest.mark.parametrize("rows", [CALLER_ROWS, CALLEE_ROWS])
 def test_the_table_has_a_row_for_all_that_the_network_can_bring(rows: object) -> None:
     assert isinstance(rows, type(CALLER_ROWS))
@@ -199,6 +213,8 @@ def test_the_table_has_a_row_for_all_that_the_network_can_bring(rows: object) ->
         (State.NEW, Event.ANSWER_CAME),
         (State.NEW, Event.ANSWER_OVERDUE),
         (State.AGREED, Event.ANSWER_OVERDUE),
+        (State.NEW, Event.UNHEARD),
+        (State.OFFERED, Event.UNHEARD),
     }
     if rows is CALLER_ROWS:
         expected.add((State.NEW, Event.OFFER_CAME))

@@ -8,6 +8,7 @@ from random import Random
 import msgspec
 import numpy as np
 import pytest
+import structlog
 
 from linegram.errors import LocalProtocolError
 from linegram.link.voice import VoiceParameters
@@ -166,6 +167,38 @@ def test_a_muted_far_end_that_sends_no_audio_is_not_gone() -> None:
     call.step(list(call.pair), 30.0)
     assert all(talker.is_connected for talker in call.pair)
     call.engine.close()
+
+
+def test_a_far_end_that_is_there_but_unheard_is_offered_again_and_reported_and_the_call_goes_on() -> None:
+    call = SteppedCall()
+    call.connect()
+    with structlog.testing.capture_logs() as logs:
+        call.step(list(call.pair), 40.0)
+    told = [entry["next"] for entry in logs if entry["event"] == "voice_far_end_unheard"]
+    assert sorted(told) == ["offer_again"] * 6 + ["report"] * 2
+    for talker in call.pair:
+        leg = talker.leg
+        assert isinstance(leg, OwnLeg)
+        assert len(leg._signalling.negotiation._our_ids) == 4
+        assert talker.is_connected
+    call.engine.close()
+
+
+def test_a_far_end_that_is_heard_is_not_bothered(engine: OwnEngine) -> None:
+    pair = open_pair(engine, "13.0.0")
+    connect(pair)
+    with structlog.testing.capture_logs() as logs:
+        run(list(pair), 4.0)
+    assert [entry for entry in logs if entry["event"] == "voice_far_end_unheard"] == []
+
+
+def test_a_far_end_that_mutes_itself_by_signalling_is_told_of_too(engine: OwnEngine) -> None:
+    pair = open_pair(engine, "8.0.0")
+    connect(pair)
+    leg = pair[0].leg
+    assert isinstance(leg, OwnLeg)
+    leg._signalling.send(MediaState(muted=True), time.monotonic())
+    assert run(list(pair), 5.0, until=lambda: RemoteMuteChanged(True) in pair[1].events)
 
 
 def test_a_far_end_that_vanished_is_missed_after_ten_seconds() -> None:

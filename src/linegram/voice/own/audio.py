@@ -39,6 +39,11 @@ class VoiceAudio:
         """How many packets could not be read."""
         return self._playout.receiver.malformed
 
+    @property
+    def packets_heard(self) -> int:
+        """How many packets of agreed streams have come."""
+        return self._playout.receiver.packets_received
+
     def agree(self, outgoing: Stream | None, incoming: Stream | None) -> None:
         """Send and hear what both ends have agreed on, also when it changes in the call."""
         if outgoing is not None:

@@ -33,6 +33,7 @@ from linegram.voice.own.messages import (
 )
 from linegram.voice.own.secure_path import SecurePath
 from linegram.voice.own.signalling import Signalling
+from linegram.voice.own.silence_watch import Advice, SilenceWatch
 from linegram.voice.own.ways.ways import DOUBT_S
 
 log = structlog.get_logger()
@@ -71,6 +72,7 @@ class OwnLeg:
         self._said_muted: bool | None = None
         self._slow_at = 0.0
         self._opened_at = clock()
+        self._silence: SilenceWatch | None = None
         self._say_hello(self._opened_at)
 
     @property
@@ -226,6 +228,7 @@ class OwnLeg:
         self._send_waiting(now)
         if self._state is VoiceState.CONNECTING and self._path.is_up and negotiation.outgoing is not None:
             self._state = VoiceState.CONNECTED
+            self._silence = SilenceWatch(now)
             self._events.append(VoiceStateChanged(VoiceState.CONNECTED))
 
     def _tell_state(self, now: float) -> None:
@@ -260,6 +263,7 @@ class OwnLeg:
             self._end("no_way_at_all")
         elif self._state is VoiceState.CONNECTED:
             self._watch_far_end(now)
+            self._watch_silence(now)
 
     def _watch_far_end(self, now: float) -> None:
         silent_s = now - self._path.heard_at
@@ -267,6 +271,19 @@ class OwnLeg:
             self._end("far_end_silent")
         elif silent_s > DOUBT_S:
             self._ways.doubt(now)
+
+    def _watch_silence(self, now: float) -> None:
+        """Negotiate again with a far end that is there and yet unheard; that it stays so ends nothing."""
+        if self._silence is None:
+            return
+        incoming, heard = self._signalling.negotiation.incoming, self._audio.packets_heard
+        advice = self._silence.look(incoming, heard, now, is_muted=self._is_far_muted)
+        if advice is None:
+            return
+        log.warning("voice_far_end_unheard", is_agreed=incoming is not None, next=advice.value)
+        if advice is Advice.OFFER_AGAIN:
+            self._signalling.offer_again(now)
+            self._advance(now)
 
     def _end(self, cause: str) -> None:
         was_connected = self._state is VoiceState.CONNECTED

@@ -47,6 +47,7 @@ class Event(Enum):
     OFFER_CAME = "offer_came"
     ANSWER_CAME = "answer_came"
     ANSWER_OVERDUE = "answer_overdue"
+    UNHEARD = "unheard"
 
 
 class Command(Enum):
@@ -76,6 +77,7 @@ CALLER_ROWS: Final[Mapping[tuple[State, Event], Row]] = MappingProxyType(
         (_OFFERED, Event.ANSWER_OVERDUE): Row(_OFFERED),
         (_AGREED, Event.OFFER_CAME): Row(_AGREED, (Command.ANSWER,)),
         (_AGREED, Event.ANSWER_CAME): Row(_AGREED, (Command.TAKE_ANSWER,)),
+        (_AGREED, Event.UNHEARD): Row(_AGREED, (Command.OFFER,)),
     }
 )
 CALLEE_ROWS: Final[Mapping[tuple[State, Event], Row]] = MappingProxyType(
@@ -87,6 +89,7 @@ CALLEE_ROWS: Final[Mapping[tuple[State, Event], Row]] = MappingProxyType(
         (_OFFERED, Event.ANSWER_OVERDUE): Row(_OFFERED, (Command.OFFER,)),
         (_AGREED, Event.OFFER_CAME): Row(_AGREED, (Command.ANSWER,)),
         (_AGREED, Event.ANSWER_CAME): Row(_AGREED, (Command.TAKE_ANSWER,)),
+        (_AGREED, Event.UNHEARD): Row(_AGREED, (Command.OFFER,)),
     }
 )
 """The callee waits for the caller's offer and makes its own right behind the answer, so glare is rare."""
@@ -140,6 +143,14 @@ class Negotiation:
         """Offer again when the answer is overdue."""
         if self._state is State.OFFERED and now - self._offered_at >= OFFER_AGAIN_S:
             self._handle(Event.ANSWER_OVERDUE, None, now)
+
+    def offer_again(self, now: float) -> None:
+        """Offer what was agreed on once more, because the far end is connected and yet unheard.
+
+        A far end whose own offer went astray takes ours and makes its own anew.
+        """
+        if self._state is State.AGREED:
+            self._handle(Event.UNHEARD, None, now)
 
     def next_message(self) -> NegotiateChannels | None:
         """Return the next message to send, or None."""

@@ -114,6 +114,11 @@ class Signalling:
         self._send_negotiated(now)
         self._framing.handle_timer(now)
 
+    def offer_again(self, now: float) -> None:
+        """Negotiate once more with a far end that is connected and yet unheard."""
+        self.negotiation.offer_again(now)
+        self._send_negotiated(now)
+
     def next_packet(self) -> bytes | None:
         """Return the next packet for the far end, or None."""
         return self._framing.next_packet()
