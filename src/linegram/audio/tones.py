@@ -71,8 +71,14 @@ DEFAULT_CADENCES: Final[Mapping[str, Cadence]] = MappingProxyType(
     }
 )
 
-_KEYPAD_ROWS: Final = ((697, "123A"), (770, "456B"), (852, "789C"), (941, "*0#D"))
-_KEYPAD_COLUMNS: Final = (1209, 1336, 1477, 1633)
+KEYPAD_ROWS_HZ: Final = (697.0, 770.0, 852.0, 941.0)
+KEYPAD_COLUMNS_HZ: Final = (1209.0, 1336.0, 1477.0, 1633.0)
+_KEYS: Final = ("123A", "456B", "789C", "*0#D")
+
+
+def keypad_digit(row: int, column: int) -> str:
+    """Name the key of a row and a column."""
+    return _KEYS[row][column]
 
 
 def keypad_cadence(digit: str, duration_ms: int = 100, pause_ms: int = 60) -> Cadence:
@@ -80,9 +86,9 @@ def keypad_cadence(digit: str, duration_ms: int = 100, pause_ms: int = 60) -> Ca
 
     Raises ValueError for anything but one of `0-9*#A-D`.
     """
-    for row_hz, keys in _KEYPAD_ROWS:
+    for row_hz, keys in zip(KEYPAD_ROWS_HZ, _KEYS, strict=True):
         if len(digit) == 1 and digit in keys:
-            pair = (float(row_hz), float(_KEYPAD_COLUMNS[keys.index(digit)]))
+            pair = (row_hz, KEYPAD_COLUMNS_HZ[keys.index(digit)])
             return Cadence((Beat(pair, duration_ms), Beat((), pause_ms)), is_repeated=False)
     raise ValueError(f"no key of the telephone: {digit!r}")
 
