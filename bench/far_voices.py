@@ -1,4 +1,4 @@
-"""The employees' ends of many calls in one cheap process: our own engine that never opens or makes Opus.
+"""The employees' ends of many calls in one cheap process: our own engine, passing ready Opus packets.
 
 Each voice says a second of ready Opus packets over and over, and keeps the last packets that it heard: they
 are decoded only when somebody asks. What is spent here is told apart from what a media host spends.
@@ -10,15 +10,16 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection
-from unittest.mock import patch
 
 import msgspec
 import numpy as np
 
+from bench.telephones import come_second
 from linegram.audio.frame import FULLBAND_HZ, PcmFrame, samples_per_frame, silence
 from linegram.audio.opus import OpusCodec
 from linegram.link.voice import VoiceParameters
-from linegram.media.process import become_media_process, leave_at_once, raise_priority
+from linegram.media.process import become_media_process, leave_at_once
+from linegram.rtp.packet import PassedPacket
 from linegram.voice.engine import VoiceLeg, VoiceSignal, VoiceState, VoiceStateChanged
 from linegram.voice.own.engine import OwnEngine
 
@@ -26,6 +27,8 @@ TICK_S = 0.02
 SAMPLE_HZ = 8_000
 WARM_UP_FRAMES = 25
 KEPT_FRAMES = 60
+FRAME_TICKS = samples_per_frame(FULLBAND_HZ)
+SILENT = silence(samples_per_frame(SAMPLE_HZ))
 SETUP_LOOK_S = 0.002
 
 
@@ -96,54 +99,29 @@ def opus_tone(hz: int) -> tuple[bytes, ...]:
     return opus_of((8_000 * np.sin(2 * np.pi * hz * at_s)).astype(np.int16), SAMPLE_HZ)
 
 
-class TapeCodec:
-    """Takes the place of Opus in a leg: plays ready packets, keeps what comes."""
-
-    name, payload_type, clock_hz = "opus", None, FULLBAND_HZ
-
-    def __init__(self, sample_hz: int, **_: int) -> None:
-        self.sample_hz = sample_hz
-        self.says: Sequence[bytes] = (b"",)
-        self.heard: deque[bytes] = deque(maxlen=KEPT_FRAMES)
-        self._position = 0
-
-    def encode(self, frame: PcmFrame) -> bytes:  # noqa: ARG002 - silence in place of a frame
-        """Give the next ready packet."""
-        self._position = (self._position + 1) % len(self.says)
-        return self.says[self._position]
-
-    def decode(self, payload: bytes) -> PcmFrame:
-        """Keep a packet, as 20 ms of silence."""
-        self.heard.append(payload)
-        return silence(samples_per_frame(self.sample_hz))
-
-    def conceal(self, sample_count: int) -> PcmFrame:
-        """Give silence."""
-        return silence(sample_count)
-
-    def recover(self, following: bytes, sample_count: int) -> PcmFrame:  # noqa: ARG002 - nothing is opened
-        """Give silence."""
-        return silence(sample_count)
-
-    def expect_loss(self, percent: int) -> None:
-        """Do nothing: what is said is made already."""
-
-    def close(self) -> None:
-        """Do nothing: there is no native state."""
-
-
 class FarVoice:
-    """One voice: its leg and its tape."""
+    """One voice: a leg that passes Opus, what it says, and what it heard last."""
 
-    def __init__(self, number: int, leg: VoiceLeg, tape: TapeCodec) -> None:
-        self.number, self.leg, self.tape = number, leg, tape
+    def __init__(self, number: int, leg: VoiceLeg, says: Sequence[bytes]) -> None:
+        self.number, self.leg = number, leg
         self.is_connecting = True
+        self._says = says
+        self._heard: deque[bytes] = deque(maxlen=KEPT_FRAMES)
+        self._said = 0
 
     def tick(self, now: float) -> None:
         """Let 20 ms pass."""
-        self.leg.pull()
-        self.leg.handle_timer(now)
-        self.leg.push(silence(samples_per_frame(SAMPLE_HZ)))
+        leg = self.leg
+        leg.handle_timer(now)
+        if not leg.passes_opus:
+            leg.pull()
+            leg.push(SILENT)
+            return
+        for heard in leg.pull_opus():
+            self._heard.append(heard.payload)
+        self._said += 1
+        payload = self._says[self._said % len(self._says)]
+        leg.push_opus([PassedPacket(1, self._said, self._said * FRAME_TICKS, payload, FRAME_TICKS)])
 
     def reports(self) -> Iterator[Report]:
         """Give what happened."""
@@ -157,7 +135,7 @@ class FarVoice:
     def heard(self) -> PcmFrame:
         """Decode what came last."""
         codec = OpusCodec(SAMPLE_HZ)
-        frames = [codec.decode(payload) for payload in tuple(self.tape.heard) if payload]
+        frames = [codec.decode(payload) for payload in tuple(self._heard) if payload]
         codec.close()
         return np.concatenate([silence(0), *frames])
 
@@ -185,7 +163,7 @@ class FarVoices:
                 self._report(voice)
 
     def _obey_until(self, due: float) -> None:
-        """Take orders until the next tick is due; at least those that wait, however late it is."""
+        """Take orders until the next tick is due; one at least, however late it is."""
         left = 0.0
         while not self._is_leaving:
             connecting = [voice for voice in self._voices.values() if voice.is_connecting]
@@ -195,7 +173,7 @@ class FarVoices:
             for voice in connecting:
                 self._report(voice)
             left = max(0.0, due - time.monotonic())
-            if not left and not has_order:
+            if not left:
                 return
 
     def _obey(self, order: Order) -> None:
@@ -211,16 +189,8 @@ class FarVoices:
                 self._is_leaving = True
 
     def _join(self, order: Join) -> None:
-        tapes: list[TapeCodec] = []
-
-        def tape(sample_hz: int, **settings: int) -> TapeCodec:
-            tapes.append(TapeCodec(sample_hz, **settings))
-            tapes[-1].says = order.says
-            return tapes[-1]
-
-        with patch("linegram.voice.own.audio.OpusCodec", tape):
-            leg = self._engine.open(order.parameters, SAMPLE_HZ)
-        voice = self._voices[order.voice] = FarVoice(order.voice, leg, tapes[0])
+        leg = self._engine.open(order.parameters, SAMPLE_HZ)
+        voice = self._voices[order.voice] = FarVoice(order.voice, leg, order.says)
         self._report(voice)
 
     def _report(self, voice: FarVoice) -> None:
@@ -235,7 +205,7 @@ def serve(control: Connection) -> None:
     """Be the voices."""
     status = 1
     become_media_process()
-    raise_priority(may_be_real_time=True)
+    come_second()
     try:
         FarVoices(control).run()
         status = 0
