@@ -46,6 +46,7 @@ class Connection(asyncio.Protocol):
         self.flow = flow
         self.opened_at = self.heard_at = asyncio.get_running_loop().time()
         self.waiting_since: float | None = None
+        self.has_heard = False
         self.is_proven = flow is not None
         self.refusal: UnavailableError | None = None
 
@@ -81,6 +82,7 @@ class Connection(asyncio.Protocol):
         """Cut messages out of the stream; give up on a stream that has no frames any more."""
         if self.flow is None:
             return
+        self.has_heard = True
         self.heard_at = asyncio.get_running_loop().time()
         self._parser.feed(data)
         while self._read_one(self.flow):

@@ -10,7 +10,14 @@ import structlog
 from linegram.errors import UnavailableError
 from linegram.sip.flow import Flow, TransportName
 from linegram.sip.transport.connection import MAX_WAITING_BYTES, Connection
-from linegram.sip.transport.tls import HANDSHAKE_LIMIT_S, TlsContexts, check_pin, sentence_of
+from linegram.sip.transport.tls import (
+    HANDSHAKE_LIMIT_S,
+    HUNG_UP,
+    HUNG_UP_AFTER_HANDSHAKE,
+    TlsContexts,
+    check_pin,
+    sentence_of,
+)
 
 _log = structlog.get_logger()
 
@@ -133,6 +140,8 @@ class Connections:
         if self._is_closing:
             return
         reason = sentence_of(error, flow.server_name)
+        if flow.transport is TransportName.TLS and not connection.has_heard and reason == HUNG_UP:
+            reason = HUNG_UP_AFTER_HANDSHAKE
         if connection.is_proven:
             _log.info("sip_connection_lost", flow=str(flow), reason=reason)
         self._user.on_flow_lost(flow, reason)

@@ -11,6 +11,10 @@ from linegram.errors import UnavailableError
 from linegram.sip.tls_terms import TlsTerms
 
 HANDSHAKE_LIMIT_S: Final = 10.0
+HUNG_UP: Final = "the server closed the connection"
+HUNG_UP_AFTER_HANDSHAKE: Final = (
+    f"{HUNG_UP} right after the TLS handshake: does it want a client certificate?"
+)
 
 _NAME_DIFFERS: Final = frozenset({62, 64})
 _CERTIFICATE_FAULTS: Final[Mapping[int, str]] = MappingProxyType(
@@ -49,12 +53,12 @@ _ALERTS: Final[Mapping[str, str]] = MappingProxyType(
 
 _CONNECTION_FAULTS: Final[Mapping[type[BaseException | None], str]] = MappingProxyType(
     {
-        type(None): "the server closed the connection",
+        type(None): HUNG_UP,
         TimeoutError: "the connection was not up in time: no answer at that address and port",
         ConnectionRefusedError: "connection refused: nobody listens at that address and port",
-        ConnectionResetError: "the server closed the connection",
-        ConnectionAbortedError: "the server closed the connection",
-        BrokenPipeError: "the server closed the connection",
+        ConnectionResetError: HUNG_UP,
+        ConnectionAbortedError: HUNG_UP,
+        BrokenPipeError: HUNG_UP,
     }
 )
 
