@@ -18,7 +18,10 @@ PRIORITY = 10
 
 
 class Heard(msgspec.Struct):
-    """16-bit samples without a break, and when the first was heard on the clock of all processes."""
+    """16-bit samples without a break, and when the first was heard, on the clock of all processes.
+
+    The earliest instant that any frame allows: ticks after a late one are made up for.
+    """
 
     since: float
     samples: bytes
@@ -30,7 +33,8 @@ class Ear:
     def __init__(self, leg: VoiceLeg, engine_name: str) -> None:
         self._leg = leg
         self._frames: list[bytes] = []
-        self._since = 0.0
+        self._since = float("inf")
+        self._duration_s = 0.0
         self._is_native = engine_name == NTGCALLS
         if self._is_native:
             # The library's 10 ms as they come: our queue behind it must not spoil its figure.
@@ -47,8 +51,8 @@ class Ear:
         return Heard(self._since, b"".join(self._frames))
 
     def _keep(self, frame: bytes) -> None:
-        if not self._frames:
-            self._since = time.monotonic()
+        self._since = min(self._since, time.monotonic() - self._duration_s)
+        self._duration_s += len(frame) / 2 / SAMPLE_HZ
         self._frames.append(frame)
 
 
