@@ -5,12 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linegram.errors import RemoteProtocolError
+from linegram.rtp.extended_report import UNKNOWN, OtherBlock, VoipMetrics
 from linegram.rtp.reception import Reception
 from linegram.rtp.rtcp import (
+    ExtendedReport,
     Goodbye,
     OtherRtcp,
     ReceiverReport,
     ReportBlock,
+    RtcpPacket,
     SenderReport,
     SourceDescription,
     compact_ntp,
@@ -34,14 +37,29 @@ BLOCKS = st.builds(
 )
 BLOCK_TUPLES = st.lists(BLOCKS, max_size=31).map(tuple)
 ITEMS = st.lists(st.tuples(st.integers(1, 255), st.binary(max_size=60)), max_size=4).map(tuple)
+WORDS = st.integers(0, 5).flatmap(lambda words: st.binary(min_size=4 * words, max_size=4 * words))
+VOIP_BLOCKS = st.builds(
+    VoipMetrics,
+    ssrc=U32,
+    loss_rate=st.integers(0, 255),
+    burst_ms=st.integers(0, 65_535),
+    round_trip_ms=st.integers(0, 65_535),
+    signal_dbm=st.integers(-128, 127),
+    conversation_mos_tenths=st.integers(0, 255),
+    playout_limit_ms=st.integers(0, 65_535),
+)
+EXTENDED_BLOCKS = VOIP_BLOCKS | st.builds(
+    OtherBlock, st.sampled_from([1, 4, 6, 20]), st.integers(0, 255), WORDS
+)
 PACKETS = st.one_of(
+    st.builds(ExtendedReport, U32, st.lists(EXTENDED_BLOCKS, max_size=3).map(tuple), st.integers(0, 31)),
     st.builds(SenderReport, U32, st.integers(0, (1 << 64) - 1), U32, U32, U32, BLOCK_TUPLES),
     st.builds(ReceiverReport, U32, BLOCK_TUPLES),
     st.builds(SourceDescription, U32, ITEMS),
     st.builds(Goodbye, st.lists(U32, max_size=31).map(tuple), st.binary(max_size=100)),
     st.builds(
         OtherRtcp,
-        packet_type=st.sampled_from([192, 204, 205, 206, 207]),
+        packet_type=st.sampled_from([192, 204, 205, 206]),
         count=st.integers(0, 31),
         body=st.integers(0, 9).flatmap(lambda words: st.binary(min_size=4 * words, max_size=4 * words)),
     ),
@@ -53,7 +71,15 @@ def test_a_compound_parses_back_to_the_same_packets(packets: list[OtherRtcp]) ->
     assert parse_compound(serialise_compound(packets)) == tuple(packets)
 
 
-HEADS = st.sampled_from([b"\x81\xc8\x00\x0c", b"\x81\xc9\x00\x07", b"\x82\xca\x00\x05", b"\xa1\xcb\x00\x02"])
+HEADS = st.sampled_from(
+    [
+        b"\x80\xcf\x00\x0a\x00\x00\x00\x01\x07\x00\x00\x08",
+        b"\x81\xc8\x00\x0c",
+        b"\x81\xc9\x00\x07",
+        b"\x82\xca\x00\x05",
+        b"\xa1\xcb\x00\x02",
+    ]
+)
 
 
 @given(st.binary(max_size=90) | st.builds(lambda head, tail: head + tail, HEADS, st.binary(max_size=80)))
@@ -84,9 +110,49 @@ def test_a_goodbye_carries_its_reason() -> None:
     assert packets == (ReceiverReport(7), Goodbye((7,), b"hungup"))
 
 
+def test_voip_metrics_give_every_field() -> None:
+    (report,) = parse_compound(golden("rtcp_xr_voip_metrics.hex"))
+    assert isinstance(report, ExtendedReport)
+    other, metrics = report.blocks
+    assert other == OtherBlock(4, 0, bytes.fromhex("e000000080000000"))
+    assert metrics == VoipMetrics(
+        0x0A0B0C0D,
+        loss_rate=13,
+        discard_rate=2,
+        burst_density=128,
+        gap_density=3,
+        burst_ms=240,
+        gap_ms=4_000,
+        round_trip_ms=85,
+        end_system_ms=60,
+        signal_dbm=-20,
+        noise_dbm=-70,
+        echo_return_loss_db=55,
+        gap_minimum=16,
+        r_factor=82,
+        outer_r_factor=UNKNOWN,
+        listening_mos_tenths=41,
+        conversation_mos_tenths=39,
+        receiver_configuration=0xB0,
+        playout_ms=40,
+        playout_maximum_ms=80,
+        playout_limit_ms=240,
+    )
+    assert report.serialise() == golden("rtcp_xr_voip_metrics.hex")
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [Goodbye((7,)), SourceDescription.named(7, "a"), OtherRtcp(205, 15, bytes(12)), ReceiverReport(7)],
+)
+def test_a_packet_of_reduced_size_needs_no_report_before_it(packet: RtcpPacket) -> None:
+    assert parse_compound(packet.serialise()) == (packet,)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
+        ("broken_rtcp_xr_block.hex", "RTCP extended report ends inside a block"),
         ("broken_rtcp_length.hex", "RTCP packet longer than its datagram"),
         ("broken_rtcp_cut_block.hex", "RTCP packet of type 201 is cut off"),
         ("broken_rtcp_sdes_item.hex", "RTCP source description ends inside an item"),

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from linegram.errors import RemoteProtocolError
+from linegram.rtp.extended_report import UNKNOWN, VoipMetrics
 from linegram.rtp.quality import Counts, Impairments, QualityMeter, mos, rate
 from linegram.rtp.receiver import RtpReceiver
 from linegram.rtp.report_timer import ReportTimer
 from linegram.rtp.rtcp import (
+    ExtendedReport,
     Goodbye,
     ReceiverReport,
     ReportBlock,
@@ -85,6 +87,7 @@ class StreamReports:
         self._playout_samples = 0
         self._remote_loss_sum = 0.0
         self._remote_reports = 0
+        self._remote_metrics: VoipMetrics | None = None
         self.round_trip_ms: float | None = None
         self.remote_loss_percent: float | None = None
         self.remote_jitter_ms: float | None = None
@@ -114,7 +117,7 @@ class StreamReports:
         if not self._timer.is_due(now, members=members, senders=senders, we_send=we_send):
             return None
         self._end_interval(now)
-        report = serialise_compound((self._report(now), self._name()))
+        report = serialise_compound((self._report(now), self._name(), *self._extended(now)))
         self._timer.sent(len(report), now)
         self._has_reported = True
         return report
@@ -179,7 +182,10 @@ class StreamReports:
         return (self.round_trip_ms or 0.0) / 2 + playout_ms
 
     def _remote_mos(self) -> float | None:
-        """Rate what the peer hears by its mean loss; its playout is taken for twice its jitter."""
+        """Take the peer's own opinion, else rate its mean loss; its playout is taken for twice its jitter."""
+        metrics = self._remote_metrics
+        if metrics is not None and metrics.conversation_mos_tenths != UNKNOWN:
+            return min(5.0, metrics.conversation_mos_tenths / 10)
         if not self._remote_reports:
             return None
         delay_ms = (self.round_trip_ms or 0.0) / 2 + 2 * (self.remote_jitter_ms or 0.0)
@@ -200,6 +206,24 @@ class StreamReports:
         """Name the source by a random number of its own, which gives nothing away (RFC 7022)."""
         return SourceDescription.named(self._sender.ssrc, f"{self._sender.ssrc:08x}")
 
+    def _extended(self, now: float) -> tuple[RtcpPacket, ...]:
+        """Tell VoIP metrics to a peer that tells its own (RFC 3611 section 4.7)."""
+        reception = self._receiver.reception
+        if self._remote_metrics is None or reception is None:
+            return ()
+        counts, buffer = self._counts(), self._receiver.buffer
+        opinion = rate(self._codec, counts, self._one_way_ms(buffer.delay_ms(now)))
+        metrics = VoipMetrics(
+            reception.ssrc,
+            loss_rate=_share(self._receiver.packets_lost, counts.expected),
+            discard_rate=_share(buffer.late, counts.expected),
+            round_trip_ms=min(0xFFFF, int(self.round_trip_ms or 0)),
+            conversation_mos_tenths=UNKNOWN if opinion is None else round(opinion * 10),
+            playout_ms=int(buffer.target_ms),
+            playout_maximum_ms=int(buffer.target_ms),
+        )
+        return (ExtendedReport(self._sender.ssrc, (metrics,)),)
+
     def _receive_packet(self, packet: RtcpPacket, now: float) -> None:
         match packet:
             case SenderReport():
@@ -209,9 +233,16 @@ class StreamReports:
                 self._receive_blocks(packet.blocks, now)
             case ReceiverReport():
                 self._receive_blocks(packet.blocks, now)
+            case ExtendedReport():
+                self._receive_metrics(packet)
             case Goodbye():
                 for ssrc in packet.ssrcs:
                     self._receiver.goodbye(ssrc)
+
+    def _receive_metrics(self, packet: ExtendedReport) -> None:
+        for block in packet.blocks:
+            if isinstance(block, VoipMetrics) and block.ssrc == self._sender.ssrc:
+                self._remote_metrics = block
 
     def _receive_blocks(self, blocks: tuple[ReportBlock, ...], now: float) -> None:
         for block in blocks:
@@ -224,3 +255,8 @@ class StreamReports:
             trip = round_trip_s(block, now)
             if trip is not None:
                 self.round_trip_ms = trip * 1000
+
+
+def _share(part: int, whole: int) -> int:
+    """Write a share in 256ths, as reports carry it."""
+    return min(255, 256 * part // whole) if whole > 0 else 0

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from linegram.errors import RemoteProtocolError
+from linegram.rtp.extended_report import ReportedBlock, parse_blocks
 
 SENDER_REPORT: Final = 200
 RECEIVER_REPORT: Final = 201
 SOURCE_DESCRIPTION: Final = 202
 GOODBYE: Final = 203
+EXTENDED_REPORT: Final = 207
 
 _HEADER: Final = struct.Struct("!BBH")
 _SENDER: Final = struct.Struct("!IQIII")
@@ -110,8 +112,22 @@ class Goodbye:
 
 
 @dataclass(frozen=True, slots=True)
+class ExtendedReport:
+    """What a report block has no room for (RFC 3611 section 2)."""
+
+    ssrc: int
+    blocks: tuple[ReportedBlock, ...]
+    reserved: int = 0
+
+    def serialise(self) -> bytes:
+        """Write the packet."""
+        blocks = b"".join(block.serialise() for block in self.blocks)
+        return _framed(EXTENDED_REPORT, self.reserved, _SSRC.pack(self.ssrc) + blocks)
+
+
+@dataclass(frozen=True, slots=True)
 class OtherRtcp:
-    """A packet of a type that we do not speak (APP, feedback, extended reports)."""
+    """A packet of a type that we do not speak (APP, feedback)."""
 
     packet_type: int
     count: int
@@ -122,7 +138,9 @@ class OtherRtcp:
         return _framed(self.packet_type, self.count, self.body)
 
 
-RtcpPacket: TypeAlias = SenderReport | ReceiverReport | SourceDescription | Goodbye | OtherRtcp
+RtcpPacket: TypeAlias = (
+    SenderReport | ReceiverReport | SourceDescription | Goodbye | ExtendedReport | OtherRtcp
+)
 
 
 def serialise_compound(packets: Iterable[RtcpPacket]) -> bytes:
@@ -131,7 +149,7 @@ def serialise_compound(packets: Iterable[RtcpPacket]) -> bytes:
 
 
 def parse_compound(datagram: bytes) -> tuple[RtcpPacket, ...]:
-    """Read every packet of one datagram.
+    """Read every packet of one datagram: a compound, or one of reduced size without a report (RFC 5506).
 
     Raises RemoteProtocolError when any of it is malformed.
     """
@@ -199,6 +217,8 @@ def _parse_body(packet_type: int, count: int, body: bytes) -> Sequence[RtcpPacke
                 return _parse_descriptions(body, count)
             case 203:
                 return (_parse_goodbye(body, count),)
+            case 207:
+                return (ExtendedReport(_SSRC.unpack_from(body)[0], parse_blocks(body[4:]), count),)
     except (struct.error, IndexError):
         raise RemoteProtocolError(f"RTCP packet of type {packet_type} is cut off") from None
     return (OtherRtcp(packet_type, count, body),)
