@@ -14,6 +14,7 @@ import typer
 from linegram.cli import accounts
 from linegram.cli.check import check
 from linegram.cli.demo import demo
+from linegram.cli.fieldtest.command import fieldtest
 from linegram.cli.init import init
 from linegram.cli.sentences import SentenceGroup
 from linegram.cli.serve import serve
@@ -30,6 +31,7 @@ app.command()(demo)
 app.command()(init)
 app.command()(serve)
 app.command()(check)
+app.command()(fieldtest)
 
 
 def _print_version(is_wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
