@@ -21,6 +21,7 @@ from linegram.media.control import (
     HostEvent,
     HostSettings,
     MediaSilent,
+    MuteVoice,
     OpenPbxLeg,
     PbxLegOpened,
     PortRefused,
@@ -220,6 +221,16 @@ def test_signalling_reaches_its_leg_and_nothing_reaches_a_closed_one(room: Room)
     room.exchange.obey(SignalVoice(VOICE, b"2"), room.now)
     assert leg.signals == [b"1"]
     assert leg.is_closed
+
+
+def test_a_voice_is_muted_and_speaks_again_and_an_unknown_one_is_left_alone(room: Room) -> None:
+    leg = room.open_voice()
+    room.exchange.obey(MuteVoice(LegId("other"), is_muted=True), room.now)
+    assert not leg.is_muted
+    room.exchange.obey(MuteVoice(VOICE, is_muted=True), room.now)
+    assert leg.is_muted
+    room.exchange.obey(MuteVoice(VOICE, is_muted=False), room.now)
+    assert not leg.is_muted
 
 
 def test_a_call_is_measured_once_at_its_end(room: Room) -> None:

@@ -108,6 +108,13 @@ class ClosePbxLeg(msgspec.Struct, frozen=True, tag=True):
     leg_id: LegId
 
 
+class MuteVoice(msgspec.Struct, frozen=True, tag=True):
+    """Say nothing on a voice leg, or speak again; its far end is told where the engine can."""
+
+    leg_id: LegId
+    is_muted: bool
+
+
 class LeaveHost(msgspec.Struct, frozen=True, tag=True):
     """End the process, calls included."""
 
@@ -121,6 +128,7 @@ HostCommand: TypeAlias = (
     | OpenVoice
     | SignalVoice
     | CloseVoice
+    | MuteVoice
     | ConnectAudio
     | PlayTone
     | EndCall

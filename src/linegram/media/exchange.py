@@ -28,6 +28,7 @@ from linegram.media.control import (
     HostSettings,
     LocalMedia,
     MediaSilent,
+    MuteVoice,
     OpenPbxLeg,
     PbxLegOpened,
     PortRefused,
@@ -86,6 +87,8 @@ class Exchange:
                 self._open_voice(command)
             case SignalVoice(leg_id, payload):
                 self._signal_voice(leg_id, payload)
+            case MuteVoice(leg_id, is_muted):
+                self._mute_voice(leg_id, is_muted=is_muted)
             case CloseVoice(leg_id):
                 self._close_voice(leg_id)
             case ConnectAudio() | PlayTone() | EndCall():
@@ -194,6 +197,11 @@ class Exchange:
         call = self._call_of_leg.get(leg_id)
         if call is not None and call.voice is not None and call.voice.leg_id == leg_id:
             call.voice.receive_signal(payload)
+
+    def _mute_voice(self, leg_id: LegId, *, is_muted: bool) -> None:
+        call = self._call_of_leg.get(leg_id)
+        if call is not None and call.voice is not None and call.voice.leg_id == leg_id:
+            call.voice.mute(is_muted=is_muted)
 
     def _close_voice(self, leg_id: LegId) -> None:
         call = self._call_of_leg.get(leg_id)
