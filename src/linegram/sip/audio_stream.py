@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Final
 
 from linegram.sip.sdp import Direction, RtpMap, Sdp
+from linegram.sip.sdp_crypto import NO_SRTP, LocalSrtp, SrtpTerms
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class LocalAudio:
     direction: Direction = Direction.SENDRECV
     ptime_ms: int = 20
     has_telephone_event: bool = True
+    srtp: LocalSrtp = NO_SRTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ class AudioStream:
     `codec` is what we send, with the peer's payload type and wishes; `receivable` maps
     every payload type that may arrive to its codec. Do not send where `direction` says no:
     the address may then be 0.0.0.0. `ptime_ms` is the packet length that the peer wishes,
-    `max_ptime_ms` the longest that it takes, None when it names no limit.
+    `max_ptime_ms` the longest that it takes, None when it names no limit. `srtp` is None for audio in
+    the clear.
     """
 
     remote_address: str
@@ -81,6 +84,7 @@ class AudioStream:
     ptime_ms: int = 20
     telephone_event: TelephoneEvent | None = None
     max_ptime_ms: int | None = None
+    srtp: SrtpTerms | None = None
 
     @property
     def is_held_by_peer(self) -> bool:

@@ -1,8 +1,8 @@
 """Offer and answer for one audio stream (RFC 3264): what both sides can do becomes what they will do.
 
 Pure functions over `Sdp`. Streams that we do not want (video, fax, a second audio)
-are answered with port 0 and keep their place in later offers. SRTP will come in as
-one more protocol that a `LocalAudio` may speak.
+are answered with port 0 and keep their place in later offers. Whether a stream is
+encrypted is `sdp_crypto`'s business.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,6 +24,8 @@ from linegram.sip.audio_stream import (
     TelephoneEvent,
 )
 from linegram.sip.sdp import Attribute, Connection, Direction, MediaDescription, Origin, RtpMap, Sdp
+from linegram.sip.sdp_crypto import NAME, SECURED_PROTOCOLS, is_secured
+from linegram.sip.sdp_crypto import read_answer as read_keys
 
 __all__ = [
     "CODECS",
@@ -44,7 +46,7 @@ __all__ = [
 
 TELEPHONE_EVENT: Final = "telephone-event"
 _EVENTS: Final = "0-16"
-_PROTOCOLS: Final = ("RTP/AVP", "RTP/AVPF")
+_PROTOCOLS: Final = ("RTP/AVP", "RTP/AVPF", *SECURED_PROTOCOLS)
 _PTIMES_MS: Final = (10, 20, 30, 40, 60)
 _DEFAULT_PTIME_MS: Final = 20
 _FIRST_DYNAMIC: Final = 96
@@ -73,6 +75,8 @@ def make_offer(local: LocalAudio, previous: Sdp | None = None, *, theirs: Sdp | 
         for rtp_map in section.rtp_maps
     ]
     audio = _describe(local, _number_codecs(local, known), direction=local.direction)
+    protocol = _offered_protocol(local, earlier[place : place + 1])
+    audio = replace(audio, protocol=protocol, attributes=(*audio.attributes, *local.srtp.attributes()))
     media = [_refuse(section) for section in earlier]
     media[place : place + 1] = [audio]
     sdp = _wrap(local, tuple(media))
@@ -86,19 +90,22 @@ def answer(
 
     Raises NoCommonCodecError if no audio stream fits; `previous` is our last description in this dialog.
     """
-    place, codec = _select(offer, local.codecs, prefers_ours=prefers_ours)
+    place, codec = _select(offer, local, prefers_ours=prefers_ours)
     section = offer.media[place]
     event = _find_event(section, codec) if local.has_telephone_event else None
     direction = _offered_direction(offer, section).answered_by(local.direction)
     media = [_refuse(other) for other in offer.media]
     described = _describe(local, [codec] if event is None else [codec, event], direction=direction)
-    media[place] = replace(described, protocol=section.protocol)
+    secured = local.srtp.answer(section)
+    keys = () if secured is None else ((NAME, str(secured[0])),)
+    media[place] = replace(described, protocol=section.protocol, attributes=(*described.attributes, *keys))
     sdp = _wrap(local, tuple(media))
     agreed = _agree(offer, section, replace(codec, fmtp=section.fmtp(codec.payload_type)), direction)
     stream = replace(
         agreed,
         receivable=MappingProxyType({codec.payload_type: codec}),
         telephone_event=None if event is None else _mirror(event),
+        srtp=None if secured is None else secured[1],
     )
     return AnsweredMedia(sdp if previous is None else sdp.with_version_after(previous), stream)
 
@@ -126,6 +133,7 @@ def read_answer(offer: Sdp, answered: Sdp) -> AudioStream:
         stream,
         receivable=MappingProxyType(receivable),
         telephone_event=_match_events(theirs, ours, chosen[0]),
+        srtp=read_keys(ours, theirs),
     )
 
 
@@ -135,10 +143,16 @@ def _find_audio(media: Sequence[MediaDescription]) -> int:
     return min(places, key=lambda place: media[place].port == 0, default=len(media))
 
 
-def _select(offer: Sdp, ours: Sequence[CodecOffer], *, prefers_ours: bool) -> tuple[int, CodecOffer]:
+def _offered_protocol(local: LocalAudio, earlier: Sequence[MediaDescription]) -> str:
+    """Stay with what the dialog has agreed on: only the first offer is free."""
+    return next((section.protocol for section in earlier if is_secured(section)), local.srtp.protocol)
+
+
+def _select(offer: Sdp, local: LocalAudio, *, prefers_ours: bool) -> tuple[int, CodecOffer]:
     """Return the place of the first stream that fits, and the codec for it."""
     for place, section in enumerate(offer.media):
-        codec = _choose(section, ours, prefers_ours=prefers_ours) if _is_usable(section) else None
+        is_fitting = _is_usable(section) and local.srtp.may_answer(section)
+        codec = _choose(section, local.codecs, prefers_ours=prefers_ours) if is_fitting else None
         if codec is not None:
             return place, codec
     raise NoCommonCodecError("no audio stream with a codec of ours")
