@@ -86,6 +86,25 @@ def test_a_stream_that_falls_behind_loses_packets_whole_and_keeps_its_order(rela
     assert found == [packet for packet in packets if packet in set(found)]
 
 
+class Trickle:
+    """A connection that takes three bytes at a time."""
+
+    def __init__(self, inner: socket.socket) -> None:
+        self._inner = inner
+        self.recv, self.close = inner.recv, inner.close
+
+    def send(self, piece: bytes) -> int:
+        return self._inner.send(piece[:3])
+
+
+def test_what_the_connection_takes_in_pieces_arrives_whole(relay: TcpRelay) -> None:
+    relay.carrier._socket = Trickle(relay.carrier._socket)  # type: ignore[assignment]
+    relay.carrier.send(b"first packet")
+    relay.carrier.send(b"second")
+    stream = GREETING + frame(b"first packet") + frame(b"second")
+    assert relay.read(len(stream)) == stream
+
+
 def test_a_frame_that_is_too_long_ends_the_connection(relay: TcpRelay) -> None:
     relay.end.sendall(b"\xff\xff\xff\x7f")
     assert relay.received(1) == []

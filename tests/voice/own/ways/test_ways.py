@@ -196,6 +196,49 @@ def test_a_connection_that_ends_in_mid_call_is_a_lost_way_and_then_a_new_one() -
         machine.ways.close(machine.now)
 
 
+class Allocation:
+    """A way whose address at the relay changes, as that of TURN may."""
+
+    relay, seen, why, is_lost = None, (), "", False
+
+    def __init__(self, now: float) -> None:
+        self.opened_at = now
+        self.local: Candidate | None = None
+        self.sent: list[bytes] = []
+
+    def send(self, _target: Address, payload: bytes, _now: float) -> None:
+        self.sent.append(payload)
+
+    def received(self, _now: float) -> list[tuple[Address, bytes]]:
+        return [(Address("192.0.2.9", 9), b"talk")]
+
+    def handle_timer(self, now: float) -> None:
+        return
+
+    look_again = close = handle_timer
+
+
+def test_an_allocation_that_moves_is_a_lost_way_and_a_new_one() -> None:
+    machine = Machine([])
+    way = Allocation(machine.now)
+    machine.ways._keepers.append(RelayKeeper(lambda _: way, machine.now))
+    machine.later(1.0)
+    assert (machine.found(), list(machine.ways.received(machine.now))) == ([], [])
+    for number, ip in enumerate(("203.0.113.1", "203.0.113.2")):
+        way.local = Candidate(Address(ip, 5000), "relay", 5)
+        machine.later(1.0)
+        assert machine.found() == [(number, "relay", ip)]
+        assert machine.lost() == ([number - 1] if number else [])
+        (heard,) = machine.ways.received(machine.now)
+        assert heard[0] == number
+    machine.ways.send(0, Address("192.0.2.9", 9), b"old", machine.now)
+    machine.ways.send(1, Address("192.0.2.9", 9), b"new", machine.now)
+    assert way.sent == [b"new"]
+    way.local = None
+    machine.later(1.0)
+    assert (machine.found(), machine.lost()) == ([], [1])
+
+
 def test_what_a_stun_server_saw_is_told_but_no_way_of_its_own() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stun:
         stun.bind(("127.0.0.1", 0))
@@ -214,6 +257,8 @@ def test_what_a_stun_server_saw_is_told_but_no_way_of_its_own() -> None:
         assert found.candidate.address == Address("203.0.113.5", 4242)
         assert found.candidate.related == Address(*source)
         assert found.candidate.priority == priority_of("srflx", 0xFFFF)
+        machine.later(1.0)
+        assert len(machine.ways.found) == 1
         machine.ways.close(machine.now)
 
 
