@@ -10,8 +10,9 @@ and answered: so nothing is answered twice, and the caller never offers again.
 
 Versions 8 and 9 deliver out of order, so what looks like a glare may be none:
 the callee's answer is only late. The caller therefore keeps the offer, and
-answers it when the answer comes that was sent before it. Other callers do not:
-a callee whose offer has no answer for two seconds makes it again, under a new id.
+answers it when the answer comes that was sent before it. Other callers do not: so
+our answer and our offer travel in one packet, and a callee whose offer stays without
+an answer for long makes it again, under a new id.
 """
 
 from collections import deque
@@ -25,7 +26,10 @@ from msgspec.structs import replace
 from linegram.errors import UnexpectedEventError
 from linegram.voice.own.messages import Content, NegotiateChannels, PayloadType
 
-OFFER_AGAIN_S: Final = 2.0
+OFFER_AGAIN_S: Final = 6.0
+"""Longer than far ends take to send a lost answer again (3 to 5 s): ntgcalls 3.0.5 crashes now and then
+when a second offer of the same stream comes while the first is being settled."""
+
 _OPUS: Final = PayloadType(
     id=111, name="opus", clockrate=48_000, channels=2, parameters={"minptime": "10", "useinbandfec": "1"}
 )
