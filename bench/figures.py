@@ -17,7 +17,15 @@ class Wanted(NamedTuple):
         return value >= self.limit if self.is_more_better else value <= self.limit
 
 
-MODULES = ("rtp_bridge", "media_host", "added_delay", "registrations", "sip_calls", "call_setup")
+MODULES = (
+    "rtp_bridge",
+    "media_host",
+    "added_delay",
+    "registrations",
+    "sip_calls",
+    "call_setup",
+    "voice_quality",
+)
 """In this order; each can be run alone as `python -m bench.NAME` and prints its figures as JSON at last."""
 
 FIGURES = {
@@ -29,6 +37,7 @@ FIGURES = {
     "call_core_percent_1_own": Wanted("% of a core, 1 bridged call, own engine"),
     "call_core_percent_10_own": Wanted("% of a core per bridged call, 10 calls, own engine"),
     "call_core_percent_20_own": Wanted("% of a core per bridged call, 20 calls, own engine"),
+    "call_core_percent_20_own_opus": Wanted("% of a core per call in Opus unopened, 20 calls, own engine"),
     "call_core_percent_40_own": Wanted("% of a core per bridged call, 40 calls, own engine", 1.0),
     "call_core_percent_80_own": Wanted("% of a core per bridged call, 80 calls, own engine"),
     "call_core_percent_1_ntgcalls": Wanted("% of a core, 1 bridged call, ntgcalls"),
@@ -51,5 +60,13 @@ FIGURES = {
     "account_online_cpu_ms": Wanted("ms CPU per account from nothing to registered: two REGISTERs"),
     "account_online_paced_cpu_ms": Wanted("ms CPU per account, 200 accounts a second"),
     "account_kb": Wanted("kB of memory per registered account, 5 000 accounts", 10.0),
+    "pesq_own_60ms": Wanted("PESQ, own engine hears 60 ms packets, 10 % lost, 40 ms jitter"),
+    "pesq_ntgcalls_60ms": Wanted("PESQ, ntgcalls hears the same packets"),
+    "pesq_behind_ntgcalls_60ms": Wanted("PESQ less than ntgcalls', the same packets", 0.3),
+    "heard_later_than_ntgcalls_60ms": Wanted("ms from mouth to ear more than ntgcalls, the same packets"),
+    "pesq_own_20ms": Wanted("PESQ, own engine hears our 20 ms packets, 10 % lost, 40 ms jitter"),
+    "pesq_ntgcalls_20ms": Wanted("PESQ, ntgcalls hears the same packets"),
+    "pesq_behind_ntgcalls_20ms": Wanted("PESQ less than ntgcalls', the same packets", 0.3),
+    "heard_later_than_ntgcalls_20ms": Wanted("ms from mouth to ear more than ntgcalls, the same packets"),
     "calls_per_s_core": Wanted("calls set up and ended per second of CPU", 1270.0, is_more_better=True),
 }
