@@ -1,8 +1,9 @@
-"""How much delay a media host adds: `python -m bench.added_delay [bursts]`.
+"""How long sound takes, and how much of it a media host adds: `python -m bench.added_delay [bursts]`.
 
 A burst of tone is timed from the moment it is handed over to the moment it is handed out: first between
-two bare voice legs (the engine's own delay), then with a media host and RTP in place of one of them, in
-both directions. What the host adds is the difference, less what the jitter buffer aims at towards Telegram.
+two bare voice legs (the engine's own delay), then with a media host and RTP in place of one of them, in both
+directions. What the host adds is the difference, less what the jitter buffer aims at towards Telegram. With
+both engines, one after the other; both ends of a call have the same.
 """
 
 import asyncio
@@ -22,14 +23,15 @@ import msgspec
 import numpy as np
 import structlog
 
+from bench.telephones import come_second
 from linegram.agent.host_fleet import FleetSettings
 from linegram.agent.hosts import HostPool, HostPoolSettings, PoolEvent
 from linegram.audio.frame import PcmFrame, silence
 from linegram.audio.g711 import G711Codec
 from linegram.audio.tones import ToneGenerator, parse_cadence
 from linegram.link.events import VoiceConnected, VoiceSignalled
-from linegram.link.voice import VoiceParameters
-from linegram.media.control import RemoteMedia
+from linegram.link.voice import NTGCALLS, OWN, VoiceParameters
+from linegram.media.control import HostSettings, RemoteMedia
 from linegram.media.process import leave_at_once
 from linegram.rtp.packet import RtpPacket, parse_rtp
 from linegram.units import CallId, LegId
@@ -88,10 +90,12 @@ class Ear:
         self._loud_until = onset
 
 
-def bare_leg(parameters: VoiceParameters, seconds: float, link: Connection) -> None:
+def bare_leg(engine: str, parameters: VoiceParameters, seconds: float, link: Connection) -> None:
     """Run one voice leg in this process: signalling over `link`, and at the end the track."""
     sys.setswitchinterval(0.0005)
-    leg, track = make_engine("ntgcalls").open(parameters, SAMPLE_HZ), Track()
+    if engine == OWN:
+        come_second()
+    leg, track = make_engine(engine).open(parameters, SAMPLE_HZ), Track()
     mouth, ear = Mouth(track), Ear(track)
     until, due = float("inf"), time.monotonic()
     while time.monotonic() < until:
@@ -104,19 +108,22 @@ def bare_leg(parameters: VoiceParameters, seconds: float, link: Connection) -> N
             elif event == VoiceStateChanged(VoiceState.CONNECTED):
                 until = time.monotonic() + seconds
         now = time.monotonic()
-        leg.push(mouth.frame(now) if until < float("inf") else silence(SAMPLE_HZ // 50))
         ear.hear(leg.pull(), now)
+        leg.handle_timer(now)
+        leg.push(mouth.frame(now) if until < float("inf") else silence(SAMPLE_HZ // 50))
     link.send_bytes(b"track" + msgspec.msgpack.encode(track))
     link.recv_bytes()
     leave_at_once(0)
 
 
-def start_leg(key: bytes, seconds: float, *, is_outgoing: bool) -> tuple[BaseProcess, Connection]:
+def start_leg(
+    engine: str, key: bytes, seconds: float, *, is_outgoing: bool
+) -> tuple[BaseProcess, Connection]:
     """Start a process with one bare leg."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(
-        target=bare_leg, args=(parameters(key, is_outgoing=is_outgoing), seconds, theirs)
+        target=bare_leg, args=(engine, parameters(key, is_outgoing=is_outgoing), seconds, theirs)
     )
     process.start()
     theirs.close()
@@ -137,10 +144,10 @@ def parameters(key: bytes, *, is_outgoing: bool) -> VoiceParameters:
     )
 
 
-def engine_tracks(seconds: float) -> tuple[Track, Track]:
+def engine_tracks(engine: str, seconds: float) -> tuple[Track, Track]:
     """Connect two bare legs with each other; gives the tracks of both."""
     key = os.urandom(256)
-    legs = [start_leg(key, seconds, is_outgoing=is_outgoing) for is_outgoing in (True, False)]
+    legs = [start_leg(engine, key, seconds, is_outgoing=is_outgoing) for is_outgoing in (True, False)]
     far_of = {legs[0][1]: legs[1][1], legs[1][1]: legs[0][1]}
     tracks: dict[Connection, Track] = {}
     while len(tracks) < 2:
@@ -169,6 +176,7 @@ class Telephone(threading.Thread):
 
     def run(self) -> None:
         """Send on an absolute beat, and take in what comes meanwhile."""
+        come_second()
         codec, mouth, ear = G711Codec("PCMA"), Mouth(self.track), Ear(self.track)
         due, number = time.monotonic(), 0
         while not self.is_stopping:
@@ -188,10 +196,10 @@ class Telephone(threading.Thread):
         self.end.close()
 
 
-async def host_tracks(seconds: float) -> tuple[Track, Track, float]:
+async def host_tracks(engine: str, seconds: float) -> tuple[Track, Track, float]:
     """Connect a telephone through a media host with a bare leg; gives both tracks and the jitter target."""
     key, telephone, is_up = os.urandom(256), Telephone(), asyncio.Event()
-    process, link = start_leg(key, seconds, is_outgoing=False)
+    process, link = start_leg(engine, key, seconds, is_outgoing=False)
     found: asyncio.Future[Track] = asyncio.get_running_loop().create_future()
 
     def from_host(event: PoolEvent) -> None:
@@ -200,7 +208,8 @@ async def host_tracks(seconds: float) -> tuple[Track, Track, float]:
         elif isinstance(event, VoiceConnected):
             is_up.set()
 
-    pool = HostPool(HostPoolSettings(bind_ip="127.0.0.1", fleet=FleetSettings(spare_hosts=0)), from_host)
+    fleet = FleetSettings(spare_hosts=0, host=HostSettings(engine=engine))
+    pool = HostPool(HostPoolSettings(bind_ip="127.0.0.1", fleet=fleet), from_host)
     asyncio.get_running_loop().add_reader(link.fileno(), _from_leg(link, pool, found))
     await pool.start()
     local = await pool.open_pbx_leg(CALL, PBX)
@@ -243,23 +252,34 @@ def delays_ms(said: Track, heard: Track) -> list[float]:
     return found
 
 
-def main(bursts: int = 12) -> None:
-    """Print the delays and, as the last line, the machine-readable result."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+def measure(engine: str, bursts: int) -> dict[str, float]:
+    """Print the delays with an engine; gives its figures."""
     seconds = bursts + 3.0
-    one, other = engine_tracks(seconds)
-    engine = delays_ms(one, other) + delays_ms(other, one)
-    telephone, employee, target_ms = asyncio.run(host_tracks(seconds))
+    one, other = engine_tracks(engine, seconds)
+    alone = delays_ms(one, other) + delays_ms(other, one)
+    telephone, employee, target_ms = asyncio.run(host_tracks(engine, seconds))
     to_telegram, to_pbx = delays_ms(telephone, employee), delays_ms(employee, telephone)
-    own = statistics.median(engine)
+    own = statistics.median(alone)
     added = [delay - own - target_ms for delay in to_telegram] + [delay - own for delay in to_pbx]
-    p95 = sorted(added)[int(0.95 * (len(added) - 1))]
-    print(f"engine alone: median {own:.0f} ms of {len(engine)} bursts")
+    print(f"{engine} alone: median {own:.0f} ms of {len(alone)} bursts")
     for name, delays in (("to Telegram", to_telegram), ("to the PBX", to_pbx)):
         print(f"{name}: median {statistics.median(delays):.0f} ms, worst {max(delays):.0f} ms")
     print(f"of this the jitter buffer aims at {target_ms:.0f} ms towards Telegram")
-    print(f"added by the host: median {statistics.median(added):.0f} ms, p95 {p95:.0f} ms")
-    print(json.dumps({"added_delay_ms_p95": round(p95, 1)}))
+    print(f"added by the host: median {statistics.median(added):.0f} ms, p95 {p95(added):.0f} ms")
+    added_name = "added_delay_ms_p95" if engine == NTGCALLS else f"added_delay_{engine}_ms_p95"
+    return {added_name: p95(added), f"voice_delay_ms_p95_{engine}": p95(to_telegram + to_pbx)}
+
+
+def p95(values: list[float]) -> float:
+    """Give the value that 95 of 100 do not exceed."""
+    return sorted(values)[int(0.95 * (len(values) - 1))]
+
+
+def main(bursts: int = 12) -> None:
+    """Print the delays and, as the last line, the machine-readable result."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(30))
+    figures = {**measure(NTGCALLS, bursts), **measure(OWN, bursts)}
+    print(json.dumps({name: round(value, 1) for name, value in figures.items()}))
 
 
 if __name__ == "__main__":

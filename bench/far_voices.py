@@ -1,7 +1,8 @@
 """The employees' ends of many calls in one cheap process: our own engine, passing ready Opus packets.
 
-Each voice says a second of ready Opus packets over and over, and keeps the last packets that it heard: they
-are decoded only when somebody asks. What is spent here is told apart from what a media host spends.
+Each voice says some seconds of ready Opus packets over and over, 60 ms in each, as Telegram's apps do. It
+keeps the last packets that it heard: they are decoded only when somebody asks. What is spent here is told
+apart from what a media host spends.
 """
 
 import multiprocessing
@@ -15,7 +16,7 @@ import msgspec
 import numpy as np
 
 from bench.telephones import come_second
-from linegram.audio.frame import FULLBAND_HZ, PcmFrame, samples_per_frame, silence
+from linegram.audio.frame import FRAME_MS, FULLBAND_HZ, PcmFrame, samples_per_frame, silence
 from linegram.audio.opus import OpusCodec
 from linegram.link.voice import VoiceParameters
 from linegram.media.process import become_media_process, leave_at_once
@@ -25,9 +26,11 @@ from linegram.voice.own.engine import OwnEngine
 
 TICK_S = 0.02
 SAMPLE_HZ = 8_000
-WARM_UP_FRAMES = 25
+PACKET_MS = 60
+TICKS_PER_PACKET = PACKET_MS // FRAME_MS
+WARM_UP_PACKETS = 9
 KEPT_FRAMES = 60
-FRAME_TICKS = samples_per_frame(FULLBAND_HZ)
+PACKET_TICKS = samples_per_frame(FULLBAND_HZ, PACKET_MS)
 SILENT = silence(samples_per_frame(SAMPLE_HZ))
 SETUP_LOOK_S = 0.002
 
@@ -85,17 +88,17 @@ _REPORTS: msgspec.msgpack.Decoder[Report] = msgspec.msgpack.Decoder(Report)
 
 def opus_of(samples: PcmFrame, sample_hz: int) -> tuple[bytes, ...]:
     """Encode sound that can be repeated, as an app would; the encoder warms up on its end."""
-    size = samples_per_frame(sample_hz)
+    size = samples_per_frame(sample_hz, PACKET_MS)
     frames = [samples[start : start + size] for start in range(0, len(samples) - size + 1, size)]
     codec = OpusCodec(sample_hz)
-    payloads = [codec.encode(frame) for frame in (*frames[-WARM_UP_FRAMES:], *frames)]
+    payloads = [codec.encode(frame) for frame in (*frames[-WARM_UP_PACKETS:], *frames)]
     codec.close()
-    return tuple(payloads[WARM_UP_FRAMES:])
+    return tuple(payloads[WARM_UP_PACKETS:])
 
 
 def opus_tone(hz: int) -> tuple[bytes, ...]:
-    """Encode a second of a tone of whole Hertz."""
-    at_s = np.arange(SAMPLE_HZ) / SAMPLE_HZ
+    """Encode three seconds of a tone of whole Hertz."""
+    at_s = np.arange(3 * SAMPLE_HZ) / SAMPLE_HZ
     return opus_of((8_000 * np.sin(2 * np.pi * hz * at_s)).astype(np.int16), SAMPLE_HZ)
 
 
@@ -107,7 +110,7 @@ class FarVoice:
         self.is_connecting = True
         self._says = says
         self._heard: deque[bytes] = deque(maxlen=KEPT_FRAMES)
-        self._said = 0
+        self._ticks = number
 
     def tick(self, now: float) -> None:
         """Let 20 ms pass."""
@@ -119,9 +122,15 @@ class FarVoice:
             return
         for heard in leg.pull_opus():
             self._heard.append(heard.payload)
-        self._said += 1
-        payload = self._says[self._said % len(self._says)]
-        leg.push_opus([PassedPacket(1, self._said, self._said * FRAME_TICKS, payload, FRAME_TICKS)])
+        leg.push_opus(self._next_packet())
+
+    def _next_packet(self) -> list[PassedPacket]:
+        number, rest = divmod(self._ticks, TICKS_PER_PACKET)
+        self._ticks += 1
+        if rest:
+            return []
+        payload = self._says[number % len(self._says)]
+        return [PassedPacket(1, number, number * PACKET_TICKS, payload, PACKET_TICKS)]
 
     def reports(self) -> Iterator[Report]:
         """Give what happened."""
