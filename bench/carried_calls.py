@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bench.far_voices import Ask, Ended, FarEnd, Join, Joined, Signal, Told, both_sides
+from bench.telephones import G711, PbxCodec
 from linegram.agent.host_fleet import FleetSettings
 from linegram.agent.hosts import HostDied, HostPool, HostPoolSettings, PoolEvent
 from linegram.link.events import VoiceConnected, VoiceEnded, VoiceSignalled
 from linegram.media.control import HostBeat, HostSettings, LocalMedia, MediaSilent, RemoteMedia
 from linegram.units import CallId, LegId
 
-PCMA = 8
 CONNECT_LIMIT_S = 20.0
 
 
@@ -32,6 +32,7 @@ class CarriedCalls:
     fleet: FleetSettings
     far_ends: Sequence[FarEnd]
     first_port: int = 30_000
+    codec: PbxCodec = G711
     calls: list[Carried] = field(default_factory=list)
     lost: list[PoolEvent | Ended] = field(default_factory=list)
 
@@ -60,7 +61,9 @@ class CarriedCalls:
         call, leg, far = CallId(str(number)), LegId(f"pbx/{number}"), self._far(number)
         local = await self.pool.open_pbx_leg(call, leg)
         ip, port = pbx
-        remote = RemoteMedia(ip=ip, port=port, rtcp_port=9, codec="PCMA", payload_type=PCMA)
+        remote = RemoteMedia(
+            ip=ip, port=port, rtcp_port=9, codec=self.codec.name, payload_type=self.codec.payload_type
+        )
         self.pool.connect_pbx_leg(leg, remote)
         ours, theirs = both_sides()
         self._is_up[number] = set()

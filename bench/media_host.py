@@ -1,8 +1,9 @@
-"""What whole bridged G.711 calls cost in one media host: `python -m bench.media_host [seconds]`.
+"""What whole bridged calls cost in one media host: `python -m bench.media_host [seconds]`.
 
-For some numbers of calls, with our own engine and with ntgcalls: percent of a core and megabytes per call of
-the host process, RTP, voice leg and all. The far ends of the voice legs and the telephones are in other
-processes, which are not counted. Everybody speaks all the time: silence would be cheaper.
+For some numbers of G.711 calls, with our own engine and with ntgcalls, and for Opus that goes through
+unopened: percent of a core and megabytes per call of the host process, RTP, voice leg and all. The far ends
+of the voice legs and the telephones are in other processes, which are not counted. Everybody speaks all the
+time: silence would be cheaper.
 """
 
 import asyncio
@@ -18,7 +19,7 @@ import structlog
 
 from bench.carried_calls import CarriedCalls, one_host
 from bench.far_voices import TICK_S, FarEnd, opus_of
-from bench.telephones import babble, talk
+from bench.telephones import G711, OPUS, PbxCodec, babble, talk
 from linegram.audio.frame import WIDEBAND_HZ
 from linegram.link.voice import NTGCALLS, OWN
 from linegram.media.control import HostBeat
@@ -27,6 +28,7 @@ CALLS: Mapping[str, tuple[int, ...]] = {NTGCALLS: (1, 10, 16, 20), OWN: (1, 10, 
 MEMORY: Mapping[str, tuple[int, ...]] = {NTGCALLS: (20,), OWN: (20, 40)}
 SETTLES_S = 3.0
 VOICES = 8
+OPUS_CALLS = 20
 LEAST_TICKS = 0.98
 
 
@@ -42,10 +44,10 @@ class Cost(NamedTuple):
     connect_ms: tuple[float, ...]
 
 
-async def measure(engine: str, calls: int, seconds: float) -> Cost:
+async def measure(engine: str, calls: int, seconds: float, spoken: PbxCodec = G711) -> Cost:
     """Carry `calls` calls for `seconds` and look at what the host used."""
     far = FarEnd()
-    carried = CarriedCalls(one_host(engine, calls), [far])
+    carried = CarriedCalls(one_host(engine, calls), [far], codec=spoken)
     await carried.start()
     before = await beat(carried)
     voices = [opus_of(babble(100 + seed, WIDEBAND_HZ), WIDEBAND_HZ) for seed in range(VOICES)]
@@ -55,7 +57,7 @@ async def measure(engine: str, calls: int, seconds: float) -> Cost:
         targets.append((local.ip, local.port))
     context = multiprocessing.get_context("spawn")
     stop = context.Event()
-    telephones = context.Process(target=talk, args=(targets, stop))
+    telephones = context.Process(target=talk, args=(targets, stop, spoken))
     telephones.start()
     try:
         await asyncio.sleep(SETTLES_S)
@@ -122,6 +124,9 @@ def main(seconds: float = 15.0) -> None:
                 flush=True,
             )
         named |= figures(engine, costs)
+    unopened = asyncio.run(measure(OWN, OPUS_CALLS, seconds, OPUS))
+    print(f"{OWN:8} {OPUS_CALLS:2} calls in Opus, unopened: {unopened.core_percent:.2f} % of a core per call")
+    named[f"call_core_percent_{OPUS_CALLS}_{OWN}_opus"] = unopened.core_percent
     print(json.dumps({name: round(value, 2) for name, value in named.items()}))
 
 

@@ -1,4 +1,4 @@
-"""Many telephones at the PBX in one cheap process: ready G.711 packets, 50 a second to each target."""
+"""Many telephones at the PBX in one cheap process: ready packets, 50 a second to each target."""
 
 import os
 import random
@@ -7,15 +7,28 @@ import struct
 import time
 from contextlib import suppress
 from multiprocessing.synchronize import Event
+from typing import NamedTuple
 
 import numpy as np
 
-from linegram.audio.frame import PcmFrame
-from linegram.audio.g711 import G711Codec
+from linegram.audio.codec import open_codec
+from linegram.audio.frame import NARROWBAND_HZ, WIDEBAND_HZ, PcmFrame, samples_per_frame
 
 TICK_S = 0.02
-PCMA = 8
-FRAME_TICKS = 160
+TAPES = 8
+
+
+class PbxCodec(NamedTuple):
+    """What a telephone speaks, and how long 20 ms are on its RTP clock."""
+
+    name: str
+    payload_type: int
+    frame_ticks: int
+    sample_hz: int
+
+
+G711 = PbxCodec("PCMA", 8, 160, NARROWBAND_HZ)
+OPUS = PbxCodec("opus", 107, 960, WIDEBAND_HZ)
 _HEAD = struct.Struct("!BBHII")
 
 
@@ -42,20 +55,28 @@ def babble(seed: int, sample_hz: int = 8000) -> PcmFrame:
     return np.concatenate(pieces).astype(np.int16)[: 5 * sample_hz]
 
 
-def talk(targets: list[tuple[str, int]], stop: Event) -> None:
+def tape(spoken: PbxCodec, seed: int) -> list[bytes]:
+    """Make five seconds of payloads."""
+    samples, codec = babble(seed, spoken.sample_hz), open_codec(spoken.name, sample_hz=spoken.sample_hz)
+    size = samples_per_frame(spoken.sample_hz)
+    frames = (samples[at : at + size] for at in range(0, len(samples) - size + 1, size))
+    payloads = [codec.encode(frame) for frame in frames]
+    codec.close()
+    return payloads
+
+
+def talk(targets: list[tuple[str, int]], stop: Event, spoken: PbxCodec = G711) -> None:
     """Play all telephones until told to stop; what comes back is read by nobody."""
     come_second()
     end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    codec = G711Codec("PCMA")
-    tapes = []
-    for seed in range(len(targets)):
-        alaw = codec.encode(babble(seed % 8))
-        tapes.append([alaw[at : at + FRAME_TICKS] for at in range(0, len(alaw), FRAME_TICKS)])
+    tapes = [tape(spoken, seed) for seed in range(TAPES)]
     next_tick, step = time.monotonic(), 0
     while not stop.is_set():
-        for source, (target, tape) in enumerate(zip(targets, tapes, strict=True)):
-            head = _HEAD.pack(0x80, PCMA, step & 0xFFFF, step * FRAME_TICKS & 0xFFFF_FFFF, source + 1)
-            end.sendto(head + tape[step % len(tape)], target)
+        at = step * spoken.frame_ticks & 0xFFFF_FFFF
+        for source, target in enumerate(targets):
+            said = tapes[source % TAPES]
+            head = _HEAD.pack(0x80, spoken.payload_type, step & 0xFFFF, at, source + 1)
+            end.sendto(head + said[step % len(said)], target)
         step, next_tick = step + 1, next_tick + TICK_S
         time.sleep(max(0.0, next_tick - time.monotonic()))
     end.close()

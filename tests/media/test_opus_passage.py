@@ -212,3 +212,5 @@ def test_a_pbx_that_falls_silent_is_still_missed(room: OpusRoom) -> None:
         room.say_at_voice()
         room.run(1)
     assert room.events() == [MediaSilent(PBX)]
+    assert len(room.leg.said) == 770
+    assert not any(frame.any() for frame in room.leg.said)

@@ -15,10 +15,13 @@ _QUIET_TICKS: Final = 30
 
 
 class OpusPassage:
-    """Moves packets each tick; to a PBX it sends silence of our own when the employee's end sends nothing."""
+    """Moves packets each tick; where an end sends nothing the other one gets silence of our own.
+
+    A PBX would give up a call without packets, and an app would tell of a bad connection.
+    """
 
     def __init__(self) -> None:
-        self._quiet_ticks = 0
+        self._pbx_quiet_ticks = self._voice_quiet_ticks = 0
 
     @staticmethod
     def may_pass(leg: PbxLeg, voice: VoiceSide) -> bool:
@@ -29,13 +32,18 @@ class OpusPassage:
         """Move what came in the last 20 ms, both ways."""
         from_pbx, from_voice = leg.pull_opus(), voice.pull_opus()
         voice.handle_timer(now)
-        voice.push_opus(from_pbx)
-        self._quiet_ticks = 0 if from_voice else self._quiet_ticks + 1
-        if self._quiet_ticks > _QUIET_TICKS:
-            leg.push(silence(samples_per_frame(voice.sample_hz)), voice.sample_hz, now)
+        nothing = silence(samples_per_frame(voice.sample_hz))
+        self._pbx_quiet_ticks = 0 if from_pbx else self._pbx_quiet_ticks + 1
+        if self._pbx_quiet_ticks > _QUIET_TICKS:
+            voice.push(nothing)
+        else:
+            voice.push_opus(from_pbx)
+        self._voice_quiet_ticks = 0 if from_voice else self._voice_quiet_ticks + 1
+        if self._voice_quiet_ticks > _QUIET_TICKS:
+            leg.push(nothing, voice.sample_hz, now)
         else:
             leg.push_opus(from_voice, now)
 
     def pause(self) -> None:
         """Note that this tick's audio was opened."""
-        self._quiet_ticks = 0
+        self._pbx_quiet_ticks = self._voice_quiet_ticks = 0
