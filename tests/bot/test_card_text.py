@@ -45,3 +45,8 @@ def test_the_buttons_are_those_of_the_card() -> None:
 
 def test_an_unknown_language_speaks_english() -> None:
     assert texts("xx").say("button-hang") == "Hang up"
+
+
+def test_a_caller_who_is_not_to_be_shown_is_called_so() -> None:
+    card = Card(state=CardState.INCOMING, number="", is_incoming=True)
+    assert card_text(card, texts()).splitlines()[1] == "number withheld"

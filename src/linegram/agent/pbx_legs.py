@@ -147,10 +147,12 @@ class PbxLegs:
                 their_offer=offer,
             )
         )
-        caller = event.asserted_caller or event.caller
-        number = caller.uri.user or caller.uri.host
+        caller = event.caller
         _log.info(
-            "pbx_call_arrived", leg_id=leg.leg_id, account_id=event.account_id, caller=mask_number(number)
+            "pbx_call_arrived",
+            leg_id=leg.leg_id,
+            account_id=event.account_id,
+            caller=mask_number(caller.number),
         )
         self._report(
             events.PbxCallArrived(
@@ -158,9 +160,9 @@ class PbxLegs:
                 leg.leg_id,
                 event.account_id,
                 event.sip_call_id,
-                number,
-                caller.display_name or event.caller.display_name,
-                event.diversion[0] if event.diversion else "",
+                caller.number,
+                caller.name,
+                caller.diverted_by,
             )
         )
         if offer is not None and not has_common_codec(offer, settings.codecs):

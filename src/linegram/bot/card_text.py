@@ -19,7 +19,8 @@ class CardPress(CallbackData, prefix="c"):
 
 def card_text(card: Card, texts: Texts) -> str:
     """Return the card's text: what happens, who, on which line, and how it ended."""
-    lines = [_headline(card, texts), SEPARATOR.join(filter(None, (card.name, card.number)))]
+    who = SEPARATOR.join(filter(None, (card.name, card.number))) or texts.say("card-withheld")
+    lines = [_headline(card, texts), who]
     if card.diverted_by:
         lines.append(texts.say("card-diverted", {"by": card.diverted_by}))
     if card.line:

@@ -30,7 +30,7 @@ class RegistrationChanged(msgspec.Struct, frozen=True, tag=True):
 
 
 class PbxCallArrived(msgspec.Struct, frozen=True, tag=True):
-    """The PBX calls an account; the worker chose both ids."""
+    """The PBX calls an account; the worker chose both ids. A caller who is not to be shown has no number."""
 
     call_id: CallId
     leg_id: LegId

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NewType
 
+from linegram.sip.caller_identity import CallerIdentity
 from linegram.sip.flow import Flow
 from linegram.sip.headers import NameAddress
 from linegram.sip.message_summary import MessageSummary
@@ -81,12 +82,10 @@ class InviteReceived:
 
     handle: CallHandle
     account_id: AccountId
-    caller: NameAddress
-    asserted_caller: NameAddress | None
+    caller: CallerIdentity
     called: NameAddress
     sdp: bytes
     sip_call_id: str
-    diversion: tuple[str, ...] = ()
     replaces: CallHandle | None = None
 
 

@@ -1,15 +1,15 @@
 """An incoming call until we answer it: 100, 180, 183, 200 or a refusal, and CANCEL (RFC 3261 9.2, 13.3)."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from linegram.errors import RemoteProtocolError, UnexpectedEventError
+from linegram.errors import UnexpectedEventError
 from linegram.sip.account import Account
 from linegram.sip.bodies import put_sdp, sdp_of
 from linegram.sip.call_table import CallTable
+from linegram.sip.caller_identity import identify_caller
 from linegram.sip.context import EndpointContext
 from linegram.sip.dialog import Dialog
 from linegram.sip.established_call import EstablishedCall
@@ -145,12 +145,10 @@ class InviteServer:
             InviteReceived(
                 self._handle,
                 self._account.account_id,
-                request.from_,
-                _asserted_caller(request),
+                identify_caller(request.headers),
                 request.to,
                 sdp,
                 request.call_id,
-                tuple(request.headers.get_all("Diversion")),
                 replaced,
             )
         )
@@ -328,12 +326,3 @@ class InviteServer:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _asserted_caller(request: Request) -> NameAddress | None:
-    """Who the network says is calling: P-Asserted-Identity (RFC 3325), else Remote-Party-ID."""
-    for name in ("P-Asserted-Identity", "Remote-Party-ID"):
-        for value in request.headers.get_all(name):
-            with suppress(RemoteProtocolError):
-                return NameAddress.parse(value)
-    return None

@@ -188,7 +188,7 @@ async def test_an_incoming_call_is_answered_and_ended_by_the_pbx(
         await registered(us, pbx, "1004", transport)
         channel = await pbx.originate("1004", "600", "4930")
         invite = await us.wait_for(InviteReceived)
-        assert invite.caller.uri.user == "4930"
+        assert invite.caller.number == "4930"
         us.transport.perform(lambda endpoint, now: endpoint.ring(invite.handle, now))
         us.transport.perform(lambda endpoint, now: endpoint.answer(invite.handle, sdp(40002), now))
         await us.wait_for(CallConfirmed)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from linegram.errors import LocalProtocolError
+from linegram.sip.caller_identity import CallerIdentity
 from linegram.sip.dialog import Dialog
 from linegram.sip.events import (
     CallAnswered,
@@ -714,9 +715,7 @@ def test_who_the_network_says_is_calling_is_reported() -> None:
     )
     scene.send(scene.request("INVITE", headers=headers, body=OFFER))
     invite = scene.alice.only(InviteReceived)
-    assert invite.asserted_caller is not None
-    assert invite.asserted_caller.display_name == "Anna"
-    assert invite.diversion == ("<sip:200@pbx>;reason=no-answer",)
+    assert invite.caller == CallerIdentity("+4930123", "Anna", is_withheld=False, diverted_by="200")
 
 
 def test_responses_go_to_the_source_port_only_if_rport_asks_for_it() -> None:

@@ -29,7 +29,7 @@ def test_a_call_rings_is_answered_and_hung_up_by_the_caller() -> None:
     mine = pair.invite()
     theirs = pair.arrived()
     invite = pair.bob.only(InviteReceived)
-    assert invite.caller.uri.user == "alice"
+    assert invite.caller.number == "alice"
     assert invite.sdp == OFFER
     pair.bob.endpoint.ring(theirs, pair.network.now)
     pair.network.run(0.1)

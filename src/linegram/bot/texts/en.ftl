@@ -1,5 +1,6 @@
 # The card of a call. One line each: a Telegram notification shows little more.
 card-line = on { $line }
+card-withheld = number withheld
 card-diverted = diverted by { $by }
 
 card-incoming = 📞 Incoming call
