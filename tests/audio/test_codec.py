@@ -178,7 +178,7 @@ def test_native_state_is_freed_with_its_codec_even_without_close() -> None:
     assert [finalizer.alive for finalizer in finalizers] == [False, False]
 
 
-def test_a_concealed_length_that_opus_does_not_have_is_silence() -> None:
+def test_a_concealed_length_that_opus_does_not_have_is_cut_from_one_it_has() -> None:
     assert np.array_equal(OpusCodec(8_000).conceal(33), silence(33))
 
 
