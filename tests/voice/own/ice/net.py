@@ -21,6 +21,7 @@ class Net:
         self.blocked: set[Address] = set()
         self.moved: dict[Address, Address] = {}
         self.fates = fates or []
+        self.sent: list[Address] = []
         self.addresses: dict[Address, tuple[int, int]] = {}
         for side, agent in enumerate(self.agents):
             for number in range(locals_per_end):
@@ -47,6 +48,7 @@ class Net:
 
     def _carry(self, side: int) -> None:
         while (datagram := self.agents[side].next_datagram()) is not None:
+            self.sent.append(datagram.target)
             source = next(a for a, place in self.addresses.items() if place == (side, datagram.way))
             seen = self.moved.get(source, source)
             target = next((a for a, new in self.moved.items() if new == datagram.target), datagram.target)

@@ -111,6 +111,30 @@ def test_paths_of_low_rank_get_their_turn_though_many_better_ones_are_dead() -> 
     assert last in tried
 
 
+def test_a_relay_is_tried_though_the_other_ways_have_all_the_paths_they_may_have() -> None:
+    net = Net(8)
+    agent = net.agents[0]
+    for number in range(40):
+        agent.add_remote(Candidate(Address(f"198.51.100.{number + 1}", 9), "host", 5))
+    agent.add_local(99, reflected(1), Address("203.0.113.1", 599))
+    agent.add_remote(reflected(2))
+    assert agent.knows(99, reflected(2).address)
+    assert len(agent._pairs) <= 8 * 32 + 1
+
+
+def test_once_there_is_a_path_dead_ends_are_hardly_tried_and_those_that_work_are_kept_open() -> None:
+    net = Net(2)
+    net.introduce()
+    for number in range(20):
+        net.agents[0].add_remote(Candidate(Address(f"198.51.100.{number + 1}", 9), "host", 5))
+    net.run(120.0)
+    net.sent.clear()
+    net.run(40.0)
+    dead = [target for target in net.sent if target not in net.addresses]
+    assert 20 * 2 * 2 <= len(dead) <= 20 * 2 * 3
+    assert net.sent.count(Address("192.0.2.12", 4001)) >= 2 * 7
+
+
 class NatNet(Net):
     """The caller is behind a NAT that shows one address for its socket and lets in whom it sent to."""
 

@@ -26,10 +26,11 @@ from linegram.voice.own.ice.stun import (
 CHECK_S: Final = 0.25
 KEEP_ALIVE_S: Final = 1.0
 _OTHERS_S: Final = 5.0
+_DEAD_ENDS_S: Final = 20.0
 _IN_RETURN_S: Final = 0.05
 _MOST_CHECKS_AT_ONCE: Final = 5
 _MOST_REMOTES: Final = 48
-_MOST_PAIRS: Final = 128
+_MOST_PAIRS_OF_A_WAY: Final = 32
 _STALE_NOMINATION_S: Final = 3.0
 """The controlling end names its choice every 2.5 s or so; without that another choice of its own counts."""
 
@@ -185,7 +186,9 @@ class IceAgent:
     def _is_due(self, pair: Pair, now: float, *, is_searching: bool) -> bool:
         if is_searching:
             return pair.is_unchecked_for(CHECK_S, now)
-        return pair.is_unchecked_for(KEEP_ALIVE_S if pair is self.path else _OTHERS_S, now)
+        if pair is self.path:
+            return pair.is_unchecked_for(KEEP_ALIVE_S, now)
+        return pair.is_unchecked_for(_DEAD_ENDS_S if pair.is_dead_end else _OTHERS_S, now)
 
     def _on_answer(self, way: int, source: Address, message: StunMessage, now: float) -> None:
         """Note that a path works (section 7.2.5.3); the answer must come from where the check went."""
@@ -226,10 +229,14 @@ class IceAgent:
         local = self._locals[way]
         key = (way, remote.address)
         is_same_network = network_of(local.address) == network_of(remote.address)
-        if key in self._pairs or not is_same_network or len(self._pairs) >= _MOST_PAIRS:
+        if key in self._pairs or not is_same_network or self._is_full(way):
             return self._pairs.get(key)
         pair = self._pairs[key] = Pair(way, remote, self._pair_priority(local, remote))
         return pair
+
+    def _is_full(self, way: int) -> bool:
+        """Bound the paths of each way for itself: many of one leave room for those of a relay."""
+        return sum(known == way for known, _ in self._pairs) >= _MOST_PAIRS_OF_A_WAY
 
     def _pair_priority(self, local: Candidate, remote: Candidate) -> int:
         """Rank a path the same at both ends (section 6.1.2.3)."""
