@@ -20,7 +20,8 @@ def own_address() -> str:
 
 def free_port(address: str) -> int:
     """Find a UDP port of `address` that is free now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
         probe.bind((address, 0))
         port: int = probe.getsockname()[1]
         return port

@@ -21,6 +21,7 @@ from tests.peers.asterisk_config import (
 )  # fmt: skip
 from tests.peers.asterisk_dialplan import tone_number
 from tests.peers.available import Peer, find_peer
+from tests.peers.certificates import PeerTls
 from tests.peers.process import PeerProcess
 from tests.peers.tones import Recording, read_wav, sine, write_sln
 from tests.peers.waiting import until
@@ -38,7 +39,11 @@ class Asterisk:
         *,
         address: str | None = None,
         min_expires_s: int = 30,
+        tls_names: Sequence[str] | None = None,
+        wants_client_certificate: bool = False,
+        ip6_port: int = 0,
     ) -> None:
+        """`tls_names` switch TLS on, with a certificate for them and, if there are none, for the address."""
         self.peer = find_peer(name)
         self._process = PeerProcess(name)
         self._channel_ids = (f"{name}-{number}" for number in itertools.count(1))
@@ -49,7 +54,12 @@ class Asterisk:
             address=address or own_address(),
             min_expires_s=min_expires_s,
             accounts=usual_accounts() if accounts is None else accounts,
+            ip6_port=ip6_port,
         )
+        if tls_names is not None:
+            names = tuple(tls_names) or (self.site.address,)
+            tls = PeerTls(self._process.folder, names, wants_client=wants_client_certificate)
+            self.site = replace(self.site, tls=tls)
         self._write_configuration()
 
     @property
@@ -65,6 +75,17 @@ class Asterisk:
     def sip_port(self) -> int:
         """The port of SIP over UDP and TCP."""
         return self.site.sip_port
+
+    @property
+    def ip6_port(self) -> int:
+        """The port of SIP over IPv6 loopback."""
+        return self.site.ip6_port
+
+    @property
+    def tls(self) -> PeerTls:
+        """By what the PBX is trusted."""
+        assert self.site.tls is not None, "started without TLS"
+        return self.site.tls
 
     @property
     def pid(self) -> int:

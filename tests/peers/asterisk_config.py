@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from tests.peers.asterisk_dialplan import dialplan
+from tests.peers.certificates import PeerTls
 
 AMI_USER = "bench"
 AMI_SECRET = "bench-secret"
@@ -90,6 +91,9 @@ class Site:
     rtp_ports: tuple[int, int] = (16000, 17999)
     min_expires_s: int = 30
     accounts: Sequence[Account] = ()
+    tls: PeerTls | None = None
+    tls_port: int = 5061
+    ip6_port: int = 0
 
     @property
     def main_file(self) -> Path:
@@ -207,8 +211,28 @@ def _pjsip(site: Site) -> Iterator[str]:
     for protocol in ("udp", "tcp"):
         bind = f"{site.address}:{site.sip_port}"
         yield _section(protocol, {"type": "transport", "protocol": protocol, "bind": bind})
+        if site.ip6_port:
+            bind = f"[::1]:{site.ip6_port}"
+            yield _section(f"{protocol}6", {"type": "transport", "protocol": protocol, "bind": bind})
+    if site.tls is not None:
+        yield _section("tls", _tls(site, site.tls))
     for account in site.accounts:
         yield from _account(site, account)
+
+
+def _tls(site: Site, tls: PeerTls) -> dict[str, str]:
+    wants_client = "yes" if tls.wants_client else "no"
+    return {
+        "type": "transport",
+        "protocol": "tls",
+        "bind": f"{site.address}:{site.tls_port}",
+        "cert_file": str(tls.certificate.certificate_file),
+        "priv_key_file": str(tls.certificate.key_file),
+        "ca_list_file": tls.ca_file,
+        "verify_client": wants_client,
+        "require_client_cert": wants_client,
+        "method": "tlsv1_2",
+    }
 
 
 def _account(site: Site, account: Account) -> Iterator[str]:

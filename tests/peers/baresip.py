@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from tests.peers.addresses import free_port, is_bound, own_address
 from tests.peers.available import find_peer
+from tests.peers.certificates import PeerTls
 from tests.peers.process import PeerProcess
 from tests.peers.tones import Recording, read_wav, sine, write_wav
 from tests.peers.waiting import until
@@ -30,12 +31,20 @@ class Line:
     codecs: tuple[str, ...] = ("pcma", "pcmu")
     answers: bool = True
     options: str = ""
+    ca_file: str = ""
 
 
 class Baresip:
     """One telephone. It belongs to the event loop that started it."""
 
-    def __init__(self, line: Line | None = None, *, tone_hz: int | None = None, rate_hz: int = 8000) -> None:
+    def __init__(
+        self,
+        line: Line | None = None,
+        *,
+        tone_hz: int | None = None,
+        rate_hz: int = 8000,
+        has_tls: bool = False,
+    ) -> None:
         """Prepare a telephone that echoes what it hears, or plays a tone, made at the codec's rate."""
         self.line = line or Line()
         self.address = own_address()
@@ -45,12 +54,19 @@ class Baresip:
         self._answers: dict[str, asyncio.Future[Message]] = {}
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._process = PeerProcess("baresip")
+        self._tls = PeerTls(self.folder, (self.address,)) if has_tls else None
         self._write_configuration(tone_hz, rate_hz)
 
     @property
     def folder(self) -> Path:
         """The folder of this telephone, removed at the end."""
         return self._process.folder
+
+    @property
+    def tls(self) -> PeerTls:
+        """By what the telephone is trusted; it listens for TLS one port above `sip_port`."""
+        assert self._tls is not None, "started without TLS"
+        return self._tls
 
     @property
     def pid(self) -> int:
@@ -180,9 +196,20 @@ class Baresip:
             f"snd_path {self._process.folder}",
             "call_max_calls 8",
             "rtp_timeout 0",
+            *self._tls_settings(),
         ]
         (self._process.folder / "config").write_text("\n".join(settings) + "\n")
         (self._process.folder / "accounts").write_text(_account(self.line, f"{self.address}:{self.sip_port}"))
+
+    def _tls_settings(self) -> list[str]:
+        """One file holds certificate and key."""
+        settings = [f"sip_cafile {self.line.ca_file}"] if self.line.ca_file else []
+        if self._tls is None:
+            return settings
+        made = self._tls.certificate
+        both = self._process.folder / "both.pem"
+        both.write_bytes(made.certificate_file.read_bytes() + made.key_file.read_bytes())
+        return [*settings, f"sip_certificate {both}"]
 
 
 def _account(line: Line, own: str) -> str:

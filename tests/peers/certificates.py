@@ -23,6 +23,27 @@ class Certificate:
     fingerprint: str
 
 
+class PeerTls:
+    """The TLS side of a peer: an authority of its own, which signed its certificate for these names."""
+
+    def __init__(
+        self,
+        folder: Path,
+        names: tuple[str, ...],
+        *,
+        days: tuple[int, int] = (-1, 30),
+        wants_client: bool = False,
+    ) -> None:
+        self.authority = Authority(folder)
+        self.certificate = self.authority.sign(*names, days=days)
+        self.wants_client = wants_client
+
+    @property
+    def ca_file(self) -> str:
+        """The file by which this peer is trusted."""
+        return str(self.authority.ca_file)
+
+
 class Authority:
     """Signs certificates into a folder; its own certificate is `ca_file`."""
 

@@ -4,23 +4,35 @@ import asyncio
 import itertools
 import json
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tests.peers.addresses import is_bound, own_address
 from tests.peers.available import find_peer
-from tests.peers.kamailio_config import Policy, configuration
+from tests.peers.certificates import PeerTls
+from tests.peers.kamailio_config import Policy, Site, configuration
 from tests.peers.process import PeerProcess
 
 SIP_PORT = 5060
+TLS_PORT = 5061
 RPC_TIMEOUT_S = 5
 
 
 class Kamailio:
     """One proxy with its children. Not bound to an event loop."""
 
-    def __init__(self, policy: Policy | None = None, *, address: str | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        *,
+        address: str | None = None,
+        tls_names: Sequence[str] | None = None,
+        wants_client_certificate: bool = False,
+        ip6_port: int = 0,
+    ) -> None:
+        """`tls_names` switch TLS on, with a certificate for them and, if there are none, for the address."""
         self.peer = find_peer("kamailio")
         self.policy = policy or Policy()
         self.address = address or own_address()
@@ -29,13 +41,23 @@ class Kamailio:
         self._control = self._process.folder / "control.sock"
         self._questions = itertools.count(1)
         self._config = self._process.folder / "kamailio.cfg"
-        listen = f"{self.address}:{SIP_PORT}"
-        self._config.write_text(configuration(self.policy, listen, self._modules_dir(), self._control))
+        self.ip6_port = ip6_port
+        names = None if tls_names is None else tuple(tls_names) or (self.address,)
+        self._tls = names and PeerTls(self.folder, names, wants_client=wants_client_certificate)
+        listen = (f"{self.address}:{SIP_PORT}", *([f"[::1]:{ip6_port}"] if ip6_port else []))
+        site = Site(listen, self._modules_dir(), self._control, self._tls, f"{self.address}:{TLS_PORT}")
+        self._config.write_text(configuration(self.policy, site))
 
     @property
     def folder(self) -> Path:
         """The folder of this process, removed by `close`."""
         return self._process.folder
+
+    @property
+    def tls(self) -> PeerTls:
+        """By what the proxy is trusted."""
+        assert self._tls is not None, "started without TLS"
+        return self._tls
 
     @property
     def pid(self) -> int:

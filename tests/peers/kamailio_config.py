@@ -1,8 +1,10 @@
 """The configuration of a test proxy as text: registrar, digest, record-routing. Starts nothing."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.peers.certificates import PeerTls
 
 MODULES = "kex corex tm tmx sl rr pv maxfwd usrloc registrar textops siputils auth htable nathelper jsonrpcs"
 
@@ -26,16 +28,27 @@ class Policy:
     users: Mapping[str, str] = field(default_factory=usual_users)
 
 
-def configuration(policy: Policy, listen: str, modules: Path, control: Path) -> str:
-    """Make the whole configuration file; `listen` is ADDRESS:PORT, `control` the JSON-RPC socket."""
+@dataclass(frozen=True)
+class Site:
+    """Where the proxy listens (ADDRESS:PORT), and where its modules and its JSON-RPC socket are."""
+
+    listen: tuple[str, ...]
+    modules: Path
+    control: Path
+    tls: PeerTls | None = None
+    tls_listen: str = ""
+
+
+def configuration(policy: Policy, site: Site) -> str:
+    """Make the whole configuration file."""
     return "\n".join(
         [
             "#!KAMAILIO",
-            _core(listen, modules),
-            *(f'loadmodule "{name}.so"' for name in MODULES.split()),
+            *_core(site),
+            *(f'loadmodule "{name}.so"' for name in (*MODULES.split(), *(["tls"] if site.tls else []))),
             *(
                 f'modparam("{module}", "{name}", {value})'
-                for module, name, value in _parameters(policy, control)
+                for module, name, value in (*_parameters(policy, site.control), *_tls_parameters(site.tls))
             ),
             "event_route[htable:mod-init] {",
             *(f'    $sht(users=>{name}) = "{secret}";' for name, secret in policy.users.items()),
@@ -45,8 +58,18 @@ def configuration(policy: Policy, listen: str, modules: Path, control: Path) -> 
     )
 
 
-def _core(listen: str, modules: Path) -> str:
-    return f"""\
+def _core(site: Site) -> Iterator[str]:
+    yield _CORE
+    yield f'mpath = "{site.modules}"'
+    for place in site.listen:
+        yield f"listen = udp:{place}"
+        yield f"listen = tcp:{place}"
+    if site.tls is not None:
+        yield "enable_tls = yes"
+        yield f"listen = tls:{site.tls_listen}"
+
+
+_CORE = """\
 debug = 2
 log_stderror = yes
 children = 2
@@ -54,11 +77,22 @@ tcp_children = 1
 auto_aliases = no
 dns = no
 rev_dns = no
-listen = udp:{listen}
-listen = tcp:{listen}
 tcp_connection_lifetime = 3605
-server_header = "Server: peer-kamailio"
-mpath = "{modules}\""""
+server_header = "Server: peer-kamailio\""""
+
+
+def _tls_parameters(tls: PeerTls | None) -> list[tuple[str, str, str]]:
+    if tls is None:
+        return []
+    wanted = str(int(tls.wants_client))
+    return [
+        ("tls", "tls_method", '"TLSv1.2+"'),
+        ("tls", "certificate", f'"{tls.certificate.certificate_file}"'),
+        ("tls", "private_key", f'"{tls.certificate.key_file}"'),
+        ("tls", "ca_list", f'"{tls.ca_file}"'),
+        ("tls", "verify_certificate", wanted),
+        ("tls", "require_certificate", wanted),
+    ]
 
 
 def _parameters(policy: Policy, control: Path) -> list[tuple[str, str, str]]:
@@ -117,6 +151,11 @@ request_route {
     route(CALL);
 }
 
+# A client of TLS has no server certificate: requests to it go back over its own connection.
+onreply_route {
+    if ($pr == "tls") add_contact_alias();
+}
+
 route[WITHIN_DIALOG] {
     if (loose_route()) {
         handle_ruri_alias();
@@ -135,7 +174,7 @@ route[REGISTRAR] {
         exit;
     }
     consume_credentials();
-    if ($pr == "tcp") fix_nated_register();
+    if ($pr =~ "^t") fix_nated_register();
     if (!save("location")) sl_reply_error();
 }
 
@@ -147,7 +186,7 @@ route[CALL] {
         }
         consume_credentials();
     }
-    if ($pr == "tcp") add_contact_alias();
+    if ($pr =~ "^t") add_contact_alias();
     record_route();
     if ($sht(users=>$rU) == $null) {
         sl_send_reply("404", "Not Found");

@@ -68,6 +68,14 @@ class AccountConfig:
     public_place: PublicPlace | None = None
     has_tcp_for_large: bool = False
 
+    def __post_init__(self) -> None:
+        """Take IPv6 addresses out of brackets. Raises LocalProtocolError for what cannot stand in a URI."""
+        for name in ("server_host", "domain", "outbound_proxy_host"):
+            host = getattr(self, name).strip("[]")
+            object.__setattr__(self, name, host)
+            if host:
+                str(SipUri("sip", self.username, host))
+
     @property
     def contact_point(self) -> tuple[str, int | None]:
         """Host and port that requests are sent to: the outbound proxy, else the server."""
@@ -79,7 +87,7 @@ class AccountConfig:
         """What to look for: the contact point, or where its registrar sends us instead."""
         if redirected_to is None:
             host, port = self.contact_point
-            return Wish(host.strip("[]"), port, self.transport)
+            return Wish(host, port, self.transport)
         named = {transport.value: transport for transport in TransportName}
         transport = named.get((redirected_to.parameter("transport") or "").lower(), self.transport)
         is_secure = redirected_to.scheme == "sips" or self.transport is TransportName.TLS

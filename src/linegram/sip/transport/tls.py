@@ -10,7 +10,7 @@ from typing import Final
 from linegram.errors import UnavailableError
 from linegram.sip.tls_terms import TlsTerms
 
-HANDSHAKE_LIMIT_S: Final = 10.0
+HANDSHAKE_LIMIT_S: Final = 6.0
 HUNG_UP: Final = "the server closed the connection"
 HUNG_UP_AFTER_HANDSHAKE: Final = (
     f"{HUNG_UP} right after the TLS handshake: does it want a client certificate?"
