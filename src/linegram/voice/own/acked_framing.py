@@ -44,6 +44,11 @@ class Record(NamedTuple):
     kind: int
     body: bytes = b""
 
+    def serialise(self) -> bytes:
+        """Write the record."""
+        head = _HEAD.pack(self.sequence, self.kind)
+        return head + _LENGTH.pack(len(self.body)) + self.body if self.kind == _MESSAGE else head
+
 
 def parse_records(plain: bytes) -> list[Record]:
     """Take a packet apart.
@@ -151,7 +156,7 @@ class AckedFraming:
         Raises LocalProtocolError when it does not fit in a packet.
         """
         counter = self._next_counter()
-        record = _HEAD.pack(counter | _WANTS_ACK, _MESSAGE) + _LENGTH.pack(len(message)) + message
+        record = Record(counter | _WANTS_ACK, _MESSAGE, message).serialise()
         if len(record) > LONGEST_PACKET_BYTES - _HEAD.size:
             raise LocalProtocolError(f"signalling message of {len(message)} bytes")
         while len(self._unacked) >= MOST_UNACKED:
@@ -187,7 +192,7 @@ class AckedFraming:
         due = [kept for kept in self._unacked.values() if kept.is_due]
         if not due and not self._acks:
             return None
-        packet = _HEAD.pack(self._next_counter(), _EMPTY)
+        packet = Record(self._next_counter(), _EMPTY).serialise()
         for kept in due:
             if len(packet) + len(kept.record) <= LONGEST_PACKET_BYTES:
                 packet += kept.record
@@ -212,7 +217,7 @@ class AckedFraming:
         acked = list(self._acks)[:room]
         for sequence in acked:
             del self._acks[sequence]
-        return packet + b"".join(_HEAD.pack(sequence, _ACK) for sequence in acked)
+        return packet + b"".join(Record(sequence, _ACK).serialise() for sequence in acked)
 
     def _next_counter(self) -> int:
         self._counter += 1
