@@ -1,87 +1,21 @@
-"""Two ends of our engine over real sockets: tones both ways by every kind of way."""
+"""Two ends of our engine over real sockets: tones both ways by every kind of way but TURN."""
 
-import asyncio
-import os
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
-from linegram.link.voice import VoiceParameters, VoiceServer
+from linegram.link.voice import VoiceServer
 from linegram.outcomes import EndReason
 from linegram.sandbox.reflector import Reflector
 from linegram.sandbox.reflector_parties import Tags
 from linegram.voice.engine import VoiceState, VoiceStateChanged
 from linegram.voice.own.engine import OwnEngine
-from linegram.voice.own.leg import OwnLeg
 from linegram.voice.own.messages import Candidates, Message
 from linegram.voice.own.signalling import Signalling
-from tests.peers.coturn import Coturn
 from tests.voice.own.relays.reflectors import ReflectorThread, new_tag, told_of
 from tests.voice.own.talk import Talker, run
-
-HZ = 8000
-CALLER_HZ, CALLEE_HZ = 440, 700
-Servers = tuple[VoiceServer, ...]
-
-
-@pytest.fixture
-def reflectors() -> Iterator[ReflectorThread]:
-    with ReflectorThread() as thread:
-        yield thread
-
-
-@pytest.fixture
-def engine() -> Iterator[OwnEngine]:
-    made = OwnEngine(list_ips=lambda: ["127.0.0.1"])
-    yield made
-    made.close()
-
-
-def open_pair(
-    engine: OwnEngine,
-    servers: tuple[Servers, Servers],
-    *,
-    version: str = "13.0.0",
-    direct: tuple[bool, bool] = (False, False),
-    custom: str | None = None,
-) -> tuple[Talker, Talker]:
-    key = os.urandom(256)
-    legs = [
-        engine.open(
-            VoiceParameters(
-                key=key,
-                is_outgoing=side == 0,
-                versions=(version,),
-                servers=servers[side],
-                is_p2p_allowed=direct[side],
-                custom_parameters=custom,
-            ),
-            HZ,
-        )
-        for side in (0, 1)
-    ]
-    pair = Talker(legs[0], HZ, CALLER_HZ), Talker(legs[1], HZ, CALLEE_HZ)
-    pair[0].signal, pair[1].signal = legs[1].receive_signal, legs[0].receive_signal
-    return pair
-
-
-def connect(pair: tuple[Talker, Talker]) -> None:
-    assert run(list(pair), 20.0, until=lambda: all(talker.is_connected for talker in pair))
-
-
-def assert_both_hear(pair: tuple[Talker, Talker]) -> None:
-    run(list(pair), 1.4)
-    assert pair[0].hears(CALLEE_HZ)
-    assert pair[1].hears(CALLER_HZ)
-
-
-def way_of(talker: Talker) -> str:
-    """The address or name that a leg's media goes to."""
-    assert isinstance(talker.leg, OwnLeg)
-    path = talker.leg._path.ice.path
-    assert path is not None
-    return path.remote.address.ip
+from tests.voice.own.ways.pairs import assert_both_hear, connect, open_pair, way_of
 
 
 @pytest.mark.parametrize("tags", list(Tags))
@@ -213,6 +147,7 @@ def kill_in_mid_call(reflectors: ReflectorThread, pair: tuple[Talker, Talker], r
     reflectors.kill(relay)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_tcp", [False, True])
 def test_when_a_relay_dies_in_mid_call_another_one_takes_over(
     engine: OwnEngine, reflectors: ReflectorThread, is_tcp: bool
@@ -245,53 +180,25 @@ def test_when_the_only_relay_dies_the_call_ends_after_about_ten_seconds(
     assert pair[0].events[-1] == VoiceStateChanged(VoiceState.ENDED, EndReason.VOICE_LOST)
 
 
-@pytest.fixture
-def turn() -> Iterator[VoiceServer]:
-    server = Coturn("127.0.0.1")
-    asyncio.run(server.start())
-    policy = server.policy
-    yield VoiceServer(
-        7, "127.0.0.1", "", server.port, username=policy.username, password=policy.password, is_turn=True
-    )
-    asyncio.run(server.stop())
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
-@pytest.mark.peer("coturn")
-@pytest.mark.parametrize("with_turn", [(True, False), (False, True), (True, True)])
-def test_an_end_or_both_behind_turn(
-    engine: OwnEngine, turn: VoiceServer, with_turn: tuple[bool, bool]
-) -> None:
-    servers = [(turn,) if has_turn else () for has_turn in with_turn]
-    direct = [not has_turn for has_turn in with_turn]
-    pair = open_pair(engine, (servers[0], servers[1]), direct=(direct[0], direct[1]))
-    connect(pair)
-    assert_both_hear(pair)
-
-
-@pytest.mark.peer("coturn")
-def test_when_turn_dies_in_mid_call_a_reflector_takes_over(
+def test_many_calls_through_relays_leave_no_socket_behind(
     engine: OwnEngine, reflectors: ReflectorThread
 ) -> None:
-    server = Coturn("127.0.0.1")
-    asyncio.run(server.start())
-    turn = VoiceServer(7, "127.0.0.1", "", server.port, username="desk", password="desk-secret", is_turn=True)
     reflector = reflectors.start("127.0.0.1")
-    servers = told_of(reflector, new_tag(), is_tcp=True)
-    pair = open_pair(engine, ((servers[0], turn), (servers[1], turn)))
-    connect(pair)
-    assert run(list(pair), 5.0, until=lambda: way_of(pair[0]) == way_of(pair[1]) == "127.0.0.1")
-    run(list(pair), 1.0)
-    asyncio.run(server.stop())
-    is_reflected = lambda: all(way_of(one).startswith("reflector-") for one in pair)  # noqa: E731
-    assert run(list(pair), 9.0, until=is_reflected)
-    assert_both_hear(pair)
 
+    def call_once() -> None:
+        tag = new_tag()
+        by_udp, by_tcp = told_of(reflector, tag), told_of(reflector, tag, is_tcp=True)
+        pair = open_pair(engine, ((by_udp[0], by_tcp[0]), (by_udp[1], by_tcp[1])), direct=(True, True))
+        connect(pair)
+        for talker in pair:
+            talker.leg.close()
 
-@pytest.mark.peer("coturn")
-def test_a_turn_server_that_refuses_our_name_is_named(engine: OwnEngine, turn: VoiceServer) -> None:
-    wrong = VoiceServer(7, turn.ip, "", turn.port, username="nobody", password="x", is_turn=True)
-    caller, _ = open_pair(engine, ((wrong,), ()))
-    with capture_logs() as logs:
-        assert run([caller], 15.0, until=lambda: bool(caller.states))
-    (told,) = [one for one in logs if one["event"] == "voice_servers_failed"]
-    assert f"127.0.0.1:{turn.port}" in told["servers"][0]
+    call_once()
+    before = open_files()
+    for _ in range(20):
+        call_once()
+    assert run([], 5.0, until=lambda: open_files() <= before)

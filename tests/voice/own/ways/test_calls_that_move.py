@@ -15,6 +15,8 @@ from linegram.voice.own.messages import Candidates, Message
 from linegram.voice.own.signalling import Signalling
 from tests.voice.own.talk import Talker, run
 
+pytestmark = pytest.mark.slow
+
 HZ = 8000
 TONES_HZ = (440, 700)
 INSIDE = ("127.0.0.3", "127.0.0.4")

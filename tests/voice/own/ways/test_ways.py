@@ -1,72 +1,16 @@
 """All ways of a call: what opens is told once, what is lost is made again, and numbers never come back."""
 
 import socket
-from collections.abc import Callable, Iterator
 from itertools import pairwise
-from random import Random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linegram.voice.own.gathering import Gathering
-from linegram.voice.own.ice.agent import Credentials, IceAgent
 from linegram.voice.own.ice.candidate import Candidate, priority_of
 from linegram.voice.own.ice.stun import Address, Attribute, Kind, StunMessage, parse_stun, xor_address
-from linegram.voice.own.messages import CandidateLine, Candidates
-from linegram.voice.own.relays.servers import ReflectorServer, Servers
+from linegram.voice.own.relays.servers import Servers
 from linegram.voice.own.ways.keeper import RelayKeeper
-from linegram.voice.own.ways.machine import MachineAddresses
-from linegram.voice.own.ways.ways import Terms, Ways
-from tests.voice.own.ice.net import CALLEE
-
-DIRECT, RELAYS_ONLY = Terms(may_go_direct=True), Terms(may_go_direct=False)
-TAG = bytes(16)
-
-
-class Machine:
-    """A machine whose addresses the test sets, and a call on it."""
-
-    def __init__(self, ips: list[str], servers: Servers = Servers(), terms: Terms = DIRECT) -> None:  # noqa: B008
-        self.ips = ips
-        self.now = 100.0
-        machine = MachineAddresses(lambda: self.ips)
-        self.ways = Ways(servers, terms, machine, random=Random(1).random, now=self.now)
-
-    def found(self) -> list[tuple[int | None, str, str]]:
-        got = [(one.number, one.candidate.kind, one.candidate.address.ip) for one in self.ways.found]
-        self.ways.found.clear()
-        return got
-
-    def lost(self) -> list[int]:
-        got = list(self.ways.lost)
-        self.ways.lost.clear()
-        return got
-
-    def later(self, seconds: float) -> None:
-        self.now += seconds
-        list(self.ways.received(self.now))
-        self.ways.handle_timer(self.now)
-
-    def until(self, is_so: Callable[[], bool]) -> None:
-        for _ in range(100_000):
-            if is_so():
-                return
-            self.later(0.0)
-        raise AssertionError("it never was")
-
-
-@pytest.fixture
-def reflector() -> Iterator[socket.socket]:
-    """A reflector's socket; the test answers for it."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
-        opened.bind(("127.0.0.1", 0))
-        opened.settimeout(5.0)
-        yield opened
-
-
-def server_at(opened: socket.socket, *, is_tcp: bool = False) -> Servers:
-    return Servers(reflectors=(ReflectorServer(Address(*opened.getsockname()), 1, TAG, is_tcp),))
+from tests.voice.own.ways.machines import RELAYS_ONLY, Machine, server_at
 
 
 def test_each_address_of_the_machine_is_a_way_and_told_once() -> None:
@@ -260,45 +204,6 @@ def test_what_a_stun_server_saw_is_told_but_no_way_of_its_own() -> None:
         machine.later(1.0)
         assert len(machine.ways.found) == 1
         machine.ways.close(machine.now)
-
-
-def agent() -> IceAgent:
-    return IceAgent(Credentials("call", "p" * 24), is_controlling=True, random=Random(1).random)
-
-
-def test_ways_that_open_are_used_and_told_in_one_message() -> None:
-    machine, ice = Machine(["127.0.0.1", "127.0.0.2"]), agent()
-    gathering = Gathering(machine.ways, ice, "call")
-    news = gathering.news(machine.now)
-    assert news is not None
-    assert [line.sdp_string.split()[4] for line in news.candidates] == ["127.0.0.1", "127.0.0.2"]
-    assert gathering.news(machine.now) is None
-    ice.add_remote(Candidate(Address("192.0.2.1", 9), "host", 5))
-    assert ice.knows(0, Address("192.0.2.1", 9))
-    machine.ips = ["127.0.0.2"]
-    machine.later(3.0)
-    assert gathering.news(machine.now) is None
-    assert not ice.knows(0, Address("192.0.2.1", 9))
-    assert ice.knows(1, Address("192.0.2.1", 9))
-    machine.ways.close(machine.now)
-
-
-def test_where_reflectors_stand_alone_the_far_end_is_known_by_its_fixed_tag(reflector: socket.socket) -> None:
-    machine = Machine([], server_at(reflector), Terms(may_go_direct=False, fixed_tag=1))
-    ice = agent()
-    ice.set_remote(CALLEE)
-    gathering = Gathering(machine.ways, ice, "call", far_tag=2)
-    hello, source = reflector.recvfrom(100)
-    assert hello[12:16] == b"\1\0\0\0"
-    reflector.sendto(hello[:16] + b"\xff" * 24, source)
-    machine.until(lambda: bool(machine.ways.found))
-    assert gathering.news(machine.now) is not None
-    port = reflector.getsockname()[1]
-    assert ice.knows(0, Address("reflector-1-2.reflector", port))
-    line = f"candidate:1 1 udp 5 reflector-1-9.reflector {port} typ relay"
-    gathering.take(Candidates((CandidateLine(line),)))
-    assert not ice.knows(0, Address("reflector-1-9.reflector", port))
-    machine.ways.close(machine.now)
 
 
 @settings(max_examples=25, deadline=None)
