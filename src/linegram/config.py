@@ -115,7 +115,7 @@ class RtpSettings(Section):
 class MediaSettings(Section):
     """The processes that move sound."""
 
-    engine: Literal["auto", "own", "ntgcalls"] = "ntgcalls"
+    engine: Literal["auto", "own", "ntgcalls"] = "auto"
     """What joins Telegram's voice calls: `own`, `ntgcalls`, or `auto`: own, and ntgcalls where that fails."""
     calls_per_host: int = Field(default=40, ge=1, le=200)
     """Calls in one media host of our own engine: a crash of it costs these calls and no others."""

@@ -1,6 +1,7 @@
 """One employee's line, complete and real: a PBX, Linegram, Telegram (sandbox), a phone that can be heard."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from linegram.sandbox.employee import Employee
 from linegram.sandbox.employee_phone import EmployeePhone
 from linegram.sandbox.mtproto.asker import CallTimeouts
 from linegram.sandbox.office import SandboxOffice
+from linegram.sandbox.world.people import Person
 from linegram.storage.accounts import AccountRepository
 from linegram.storage.journal import DatabaseJournal
 from linegram.units import TelegramUserId
@@ -106,11 +108,14 @@ async def running_line(
     sections: dict[str, dict[str, Any]] | None = None,
     timeouts: CallTimeouts | None = None,
     awaited: RegistrationState = RegistrationState.ONLINE,
+    clock: Callable[[], float] = time.time,
+    prepare: Callable[[SandboxOffice, Person], Awaitable[None]] | None = None,
     **account: Any,
 ) -> AsyncIterator[Line]:
     """Run a service with one account at a PBX and Anna's phone; wait for the account's `awaited` state.
 
-    `sections` are settings of the service, `timeouts` of Telegram, `account` of the SIP account.
+    `sections` are settings of the service, `timeouts` of Telegram, `clock` is the hub's; `prepare` may
+    write into the database before the service starts; `account` are settings of the SIP account.
     """
     async with AsyncExitStack() as stack:
         office = await stack.enter_async_context(SandboxOffice(folder))
@@ -127,10 +132,12 @@ async def running_line(
             ),
             person,
         )
+        if prepare is not None:
+            await prepare(office, person)
         link = MemoryLink()
         settings = office.settings(**(sections or {}))
         worker = await stack.enter_async_context(running_worker(settings, link))
-        hub = await stack.enter_async_context(running_hub(settings, link))
+        hub = await stack.enter_async_context(running_hub(settings, link, clock=clock))
         anna = await stack.enter_async_context(Employee(office.telegram, person))
         phone = await stack.enter_async_context(EmployeePhone(anna))
         await wait_for_state(office, stored, awaited)

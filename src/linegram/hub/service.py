@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
@@ -12,13 +12,14 @@ import structlog
 from linegram.calls.card_desk import CardDesk
 from linegram.calls.cards import CardKeeper
 from linegram.calls.engine_choice import EngineDesk
+from linegram.calls.ports import CallJournal
 from linegram.calls.recovery import Recovery
 from linegram.calls.runner import CallPorts, CallRunner, CallTimes
 from linegram.calls.switchboard import Switchboard
 from linegram.config import Settings
 from linegram.errors import UnavailableError
 from linegram.hub.notes import Notes
-from linegram.hub.telegram_side import connect
+from linegram.hub.telegram_side import Telegram, connect
 from linegram.link.carrier import MemoryLink
 from linegram.link.commands import DescribeWorker
 from linegram.office.line_list import LineList
@@ -50,44 +51,32 @@ class Hub:
 
 
 @asynccontextmanager
-async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub]:
+async def running_hub(
+    settings: Settings, link: MemoryLink, *, clock: Callable[[], float] = time.time
+) -> AsyncIterator[Hub]:
     """Run a hub: connect, end what an earlier process left behind, take calls; release all at the end.
 
-    Raises RefusedError or UnavailableError with a sentence for the operator if it cannot start.
+    `clock` gives UTC epoch seconds. Raises RefusedError or UnavailableError with a sentence for the
+    operator if it cannot start.
     """
     async with AsyncExitStack() as stack:
         vault = open_vault(settings.key.get_secret_value(), settings.key_path)
         database = await stack.enter_async_context(await Database.open(settings.database_url, vault))
         telegram = await connect(settings, database, stack)
+        phone = telegram.account.phone
         notes = Notes(database, telegram.cards, telegram.bot)
         stack.push_async_callback(notes.close)
-        journal = DatabaseJournal(database)
-        wait_s = settings.calls.card_wait_ms / 1000
-        keeper = CardKeeper(telegram.cards, telegram.bot.editor, wait_s=wait_s)
-        phone = telegram.account.phone
-        engine_store = EngineRepository(database)
-        engines = EngineDesk(settings.media.engine, await engine_store.kept_engines())
-        outside = CallPorts(
-            worker=link,
-            phone=phone,
-            cards=keeper,
-            journal=journal,
-            engines=engines,
-            engine_store=engine_store,
-            new_leg_id=_new_leg,
-            clock=time.time,
-        )
-        runner = CallRunner(outside, _call_times(settings))
+        ports = await _call_ports(settings, database, telegram, link=link, clock=clock)
+        journal, keeper = ports.journal, ports.cards
+        runner = CallRunner(ports, _call_times(settings))
         stack.push_async_callback(_release, runner)
-        switchboard = Switchboard(
-            runner, notes.switchboard_ports(link, phone), new_id=_new_id, clock=time.time
-        )
+        switchboard = Switchboard(runner, notes.switchboard_ports(link, phone), new_id=_new_id, clock=clock)
         link.connect_hub(switchboard.take_report)
         link.send(DescribeWorker())
         watch = OfficeWatch(notes.accounts, link.send, notes.routes.renew, token_of=vault.contact_token)
         await watch.look()
         recovery = Recovery(
-            journal, phone, link, settings_of=watch.settings_of, announce=notes.announce, clock=time.time
+            journal, phone, link, settings_of=watch.settings_of, announce=notes.announce, clock=clock
         )
         await recovery.run()
         stack.callback(asyncio.create_task(_keep_looking(watch), name="office watch").cancel)
@@ -99,6 +88,29 @@ async def running_hub(settings: Settings, link: MemoryLink) -> AsyncIterator[Hub
         telegram.phone_events.open(switchboard.take_phone_event)
         telegram.texts.open(lambda text: notes.pass_on(text, switchboard))
         yield Hub(account=telegram.account, bot_username=telegram.bot_username, runner=runner, watch=watch)
+
+
+async def _call_ports(
+    settings: Settings,
+    database: Database,
+    telegram: Telegram,
+    *,
+    link: MemoryLink,
+    clock: Callable[[], float],
+) -> CallPorts:
+    """Join calls to what is outside of them."""
+    engine_store = EngineRepository(database)
+    wait_s = settings.calls.card_wait_ms / 1000
+    return CallPorts(
+        worker=link,
+        phone=telegram.account.phone,
+        cards=CardKeeper(telegram.cards, telegram.bot.editor, wait_s=wait_s),
+        journal=DatabaseJournal(database),
+        engines=EngineDesk(settings.media.engine, await engine_store.kept_engines()),
+        engine_store=engine_store,
+        new_leg_id=_new_leg,
+        clock=clock,
+    )
 
 
 def _call_times(settings: Settings) -> CallTimes:
@@ -129,7 +141,7 @@ async def _keep_looking(watch: OfficeWatch) -> None:
             _log.warning("office_not_read", reason=str(failure))
 
 
-async def _keep_noting(runner: CallRunner, journal: DatabaseJournal) -> None:
+async def _keep_noting(runner: CallRunner, journal: CallJournal) -> None:
     """Note that the service lives while it has calls: a kill then ends them when they really ended."""
     while True:
         await asyncio.sleep(_ALIVE_EVERY_S)

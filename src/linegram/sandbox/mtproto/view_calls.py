@@ -96,6 +96,7 @@ def _active(call: PhoneCall, viewer_id: int, common: dict[str, Any], relays: lis
         start_date=_moment(call.start_date_s),
         p2p_allowed=call.is_p2p_allowed,
         conference_supported=True,
+        custom_parameters=None if call.custom_parameters is None else types.DataJSON(call.custom_parameters),
     )
 
 

@@ -86,6 +86,7 @@ class PhoneCall:
     key_fingerprint: int = 0
     agreed: CallProtocol | None = None
     is_p2p_allowed: bool = True
+    custom_parameters: str | None = None
     reason: str = ""
     duration_s: int | None = None
 
@@ -99,7 +100,7 @@ class PhoneCall:
 
 
 class Calls:
-    """All phone calls. `relays` are told to both parties of every call."""
+    """All phone calls. `relays` are told to both parties of every call, and so is `custom_parameters`."""
 
     def __init__(
         self,
@@ -111,6 +112,7 @@ class Calls:
         random: Random,
     ) -> None:
         self.relays: list[Relay] = []
+        self.custom_parameters: str | None = None
         self._people = people
         self._chats = chats
         self._feed_of = feed_of
@@ -216,6 +218,7 @@ class Calls:
         call.g_a, call.key_fingerprint = g_a, key_fingerprint
         call.start_date_s = int(self._clock())
         call.is_p2p_allowed = self._may_go_direct(call)
+        call.custom_parameters = self.custom_parameters
         call.state = CallState.ACTIVE
         self._tell(call, call.callee_id)
 
