@@ -98,7 +98,7 @@ class Registrar:
 
     def _challenge(self, request: Request, *, stale: str = "") -> None:
         self.challenges += 1
-        nonce = f"nonce{self.challenges}"
+        nonce = f"nonce{self.challenges}-{self.address[0]}"
         self.nonce_uses[nonce] = 0
         value = f'Digest realm="pbx", nonce="{nonce}", qop="auth", algorithm=MD5{stale}'
         self.node.reply(request, 401, headers=(("WWW-Authenticate", value),))
