@@ -122,6 +122,13 @@ def test_own_audio_goes_on_behind_what_was_passed_and_the_other_way_round() -> N
     assert (own.marker, again.marker) == (True, True)
 
 
+def test_own_audio_never_begins_before_the_end_of_a_long_packet_that_was_passed() -> None:
+    end = End()
+    (long,) = end.give([PassedPacket(5, 1, 0, b"x", 3 * FRAME)])
+    own = parse_rtp(end.sender.audio(b"own", FRAME))
+    assert own.timestamp - long.timestamp & 0xFFFF_FFFF == 3 * FRAME
+
+
 def test_a_pause_of_the_far_end_is_a_pause_in_the_timestamps_of_what_follows() -> None:
     end = End()
     first = end.give([passed(1)])[0]
