@@ -101,6 +101,10 @@ def test_without_a_direct_path_the_reflector_carries_the_call() -> None:
 def test_relays_are_written_as_the_library_wants_them() -> None:
     reflector = native_server(VoiceServer(1, "192.0.2.1", "", 599, peer_tag=b"t" * 16, is_reflector=True))
     assert (reflector.peer_tag, reflector.turn, reflector.stun) == (b"t" * 16, True, False)
+    over_tcp = native_server(
+        VoiceServer(4, "192.0.2.1", "", 599, peer_tag=b"t" * 16, is_reflector=True, is_tcp=True)
+    )
+    assert (over_tcp.id, over_tcp.tcp) == (4, False)
     turn = native_server(VoiceServer(2, "192.0.2.2", "", 3478, username="u", password="p", is_turn=True))
     assert (turn.username, turn.password, turn.turn, turn.peer_tag) == ("u", "p", True, None)
     stun = native_server(VoiceServer(3, "192.0.2.3", "", 3478, is_stun=True))
