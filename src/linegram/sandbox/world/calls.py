@@ -127,6 +127,10 @@ class Calls:
         """Return the calls that are not over."""
         return [call for call in self._calls.values() if call.state is not CallState.DISCARDED]
 
+    def knows_tag(self, shared: bytes) -> bool:
+        """Say whether a live call's tag has these bytes, the second to the twelfth: what a reflector asks."""
+        return any(call.peer_tag[1:12] == shared for call in self.live())
+
     def ringing_for(self, user_id: int) -> list[PhoneCall]:
         """Return the calls that wait for this person to answer."""
         return [c for c in self.live() if c.callee_id == user_id and c.state is CallState.WAITING]

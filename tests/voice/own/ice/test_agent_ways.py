@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linegram.voice.own.ice.agent import IceAgent
-from linegram.voice.own.ice.candidate import Candidate, priority_of, reflector_name
+from linegram.voice.own.ice.candidate import Candidate, network_of, priority_of, reflector_name
 from linegram.voice.own.ice.stun import Address, Attribute, Kind, StunMessage, parse_stun, read_xor_address
 from tests.voice.own.ice.net import CALLEE, CALLER, Net
 
@@ -34,6 +34,16 @@ def test_an_end_behind_a_reflector_is_paired_only_with_those_behind_the_same() -
     assert not agent.knows(7, reflected(33, number=2).address)
     assert not agent.knows(7, Address("192.0.2.1", 4000))
     assert not agent.knows(0, reflected(22).address)
+
+
+def test_a_far_end_cannot_send_us_to_our_own_loopback() -> None:
+    agent = Net().agents[1]
+    for ip in ("127.0.0.1", "127.8.8.8"):
+        agent.add_remote(Candidate(Address(ip, 53), "host", 5))
+        assert not agent.knows(0, Address(ip, 53))
+    agent.add_local(7, Candidate(Address("127.0.0.1", 4000), "host", 5))
+    assert agent.knows(7, Address("127.8.8.8", 53))
+    assert network_of(Address("::1", 9)) not in (network_of(Address("2001:db8::1", 9)), "loopback 4")
 
 
 def test_a_check_through_a_reflector_by_an_unknown_tag_is_answered_with_the_reflectors_address() -> None:

@@ -3,7 +3,7 @@
 import socket
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linegram.voice.own.ice.candidate import Candidate, priority_of
@@ -206,7 +206,7 @@ def test_what_a_stun_server_saw_is_told_but_no_way_of_its_own() -> None:
         machine.ways.close(machine.now)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sets(st.sampled_from(("127.0.0.1", "127.0.0.2", "127.0.0.3", "::1"))), max_size=8))
 def test_however_addresses_come_and_go_the_agent_is_told_of_exactly_those(changes: list[set[str]]) -> None:
     machine = Machine([])

@@ -67,11 +67,14 @@ def reflector_tag(name: str) -> int:
 def network_of(address: Address) -> str:
     """Say in which network an address is: only within one can datagrams travel.
 
-    That is a family of IP, or all ends behind one reflector.
+    That is a family of IP, or all ends behind one reflector. This machine's loopback is a network of its own:
+    a far end that names it would have us knock at our own doors.
     """
-    if address.ip.endswith(".reflector"):
-        return address.ip.rpartition("-")[0]
-    return "6" if ":" in address.ip else "4"
+    ip = address.ip
+    if ip.endswith(".reflector"):
+        return ip.rpartition("-")[0]
+    family = "6" if ":" in ip else "4"
+    return f"loopback {family}" if ip.startswith("127.") or ip == "::1" else family
 
 
 def parse_candidate(line: str) -> Candidate | None:
