@@ -31,6 +31,8 @@ ENVIRONMENT_PREFIX: Final = "LINEGRAM_"
 
 
 _VERSIONS: Final = r"^ *\d+\.\d+\.\d+ *(, *\d+\.\d+\.\d+ *)*$"
+_DNS_SERVERS: Final = r"^$|^ *[0-9A-Fa-f.:\[\]]+ *(, *[0-9A-Fa-f.:\[\]]+ *)*$"
+_NETWORKS: Final = r"^$|^ *[0-9A-Fa-f.:/]+ *(, *[0-9A-Fa-f.:/]+ *)*$"
 
 
 class Section(BaseModel):
@@ -89,6 +91,22 @@ class SipSettings(Section):
     """Whether to listen on TCP at all."""
     public_ip: str = ""
     """Address that the PBX sees, when a NAT hides ours; empty means: learn it from answers."""
+    bind_ip6: str = ""
+    """Local IPv6 address to listen on as well, `::` for all; empty means no IPv6."""
+    dns_servers: str = Field(default="", pattern=_DNS_SERVERS)
+    """Name servers that find PBXs: address or address:port, between commas; empty means the system's."""
+    trusted: str = Field(default="", pattern=_NETWORKS)
+    """Addresses and networks (203.0.113.0/24) from which every account takes calls, besides its PBX."""
+
+    @property
+    def dns_server_list(self) -> tuple[str, ...]:
+        """`dns_servers` one by one."""
+        return _listed(self.dns_servers)
+
+    @property
+    def trusted_list(self) -> tuple[str, ...]:
+        """`trusted` one by one."""
+        return _listed(self.trusted)
 
 
 class RtpSettings(Section):
@@ -230,6 +248,11 @@ class Settings(BaseSettings):
             "telegram.phone": self.telegram.phone,
         }
         return tuple(name for name, value in needed.items() if not value)
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def config_path(given: Path | None = None) -> Path | None:

@@ -78,9 +78,20 @@ async def _open_transport(settings: Settings, on_event: Callable[[SipEvent], Non
     sip = settings.sip
     durations = TimerDurations(invite_silence_s=_INVITE_SILENCE_S)
     endpoint = EndpointConfig(
-        local_places={}, durations=durations, ring_limit_s=float(settings.calls.ring_pbx_s)
+        local_places={},
+        durations=durations,
+        ring_limit_s=float(settings.calls.ring_pbx_s),
+        trusted_hosts=frozenset(sip.trusted_list),
     )
-    bound = TransportSettings(sip.bind_ip, sip.port, sip.has_tcp, sip.public_ip, endpoint)
+    bound = TransportSettings(
+        host=sip.bind_ip,
+        port=sip.port,
+        is_tcp_listening=sip.has_tcp,
+        advertised_host=sip.public_ip,
+        endpoint=endpoint,
+        host6=sip.bind_ip6,
+        dns_servers=sip.dns_server_list,
+    )
     try:
         return await SipTransport.open(bound, on_event)
     except OSError as error:
