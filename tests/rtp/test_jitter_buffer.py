@@ -178,6 +178,21 @@ def test_the_packet_after_a_loss_is_shown_for_its_redundancy() -> None:
     assert buffer.following() is None
 
 
+@pytest.mark.parametrize("lost", [1, 2, 3])
+def test_the_last_lost_packet_of_60_ms_is_one_hole_and_the_ones_before_are_filled_by_20(lost: int) -> None:
+    """Redundancy stands for a whole packet, so it must be asked for in one piece (issue 3)."""
+    buffer = JitterBuffer(CLOCK_HZ, first_ms=240)
+    for sequence in (0, 1 + lost, 2 + lost):
+        buffer.put(sequence, packet(sequence, duration=3 * FRAME), 0.0)
+    assert isinstance(buffer.take(0.3), RtpPacket)
+    buffer.played(3 * FRAME)
+    holes = []
+    while buffer.take(0.3) is Missing.LOST:
+        following = buffer.following()
+        holes.append((buffer.missing_ticks, None if following is None else following.sequence))
+    assert holes == [(FRAME, None)] * (3 * (lost - 1)) + [(3 * FRAME, 1 + lost)]
+
+
 def test_packets_too_late_and_packets_doubled_are_counted_apart() -> None:
     buffer = JitterBuffer(CLOCK_HZ)
     listener = Listener(buffer)
