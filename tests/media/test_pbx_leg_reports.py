@@ -33,14 +33,25 @@ def of_one_port(room: Room) -> None:
     room.open_pbx(rtcp_port=port)
 
 
+def received_with_sources(room: Room) -> Iterator[tuple[bytes, tuple[str, int]]]:
+    while True:
+        try:
+            yield room.pbx.recvfrom(2048)
+        except BlockingIOError:
+            return
+
+
 def reports_of(datagrams: list[bytes]) -> list[RtcpPacket]:
     return [packet for one in datagrams if is_rtcp(one) for packet in parse_compound(one)]
 
 
-def test_a_peer_with_one_port_for_both_gets_reports_and_the_goodbye_there(room: Room) -> None:
+def test_a_peer_with_one_port_for_both_gets_reports_and_the_goodbye_from_one_port(room: Room) -> None:
     of_one_port(room)
     room.run(400)
-    assert any(isinstance(packet, SenderReport) for packet in reports_of(room.received()))
+    came = list(received_with_sources(room))
+    assert {source for _, source in came} == {("127.0.0.1", room.port)}
+    reports = reports_of([datagram for datagram, _ in came])
+    assert any(isinstance(packet, SenderReport) for packet in reports)
     measured(room)
     assert any(isinstance(packet, Goodbye) for packet in reports_of(room.received()))
 
