@@ -1,5 +1,7 @@
 """Digest: the vectors of the RFCs, and when to try again and when to stop."""
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -118,7 +120,7 @@ def test_the_strongest_algorithm_wins_and_unknown_ones_are_passed_over() -> None
     assert best is not None
     assert best.algorithm == "SHA-512-256"
     assert strongest(challenges[3:]) is None
-    assert strongest([Challenge("r", "n", qop=("auth-int",))]) is None
+    assert strongest([Challenge("r", "n", qop=("auth-conf",))]) is None
 
 
 def test_the_two_challenges_of_asterisk_are_answered_once_and_with_sha_256() -> None:
@@ -248,3 +250,31 @@ def test_a_password_is_not_shown() -> None:
 def test_an_unsupported_algorithm_cannot_be_computed() -> None:
     with pytest.raises(LocalProtocolError):
         compute_response(Challenge("r", "n", "MD5-SESS"), MUFASA, GET_INDEX, (1, "c"))
+
+
+def test_a_body_is_protected_where_nothing_less_is_offered() -> None:
+    """RFC 7616 3.4.3; the value was computed by hand with hashlib."""
+    session = DigestSession(MUFASA)
+    request = make_request(method="INVITE")
+    assert session.learn(refuse(request, 'realm="r", nonce="n", qop="auth-int", algorithm=MD5'))
+    again = make_request(2, method="INVITE")
+    again.body = b"v=0\r\n"
+    session.authorize(again, "c")
+    value = again.headers.get("Authorization") or ""
+    secret = md5(b"Mufasa:r:Circle of Life")
+    message = md5(f"INVITE:sip:pbx:{md5(again.body)}".encode())
+    expected = md5(f"{secret}:n:00000001:c:auth-int:{message}".encode())
+    assert "qop=auth-int" in value
+    assert f'response="{expected}"' in value
+
+
+def test_plain_auth_is_preferred_to_the_protection_of_bodies() -> None:
+    session = DigestSession(MUFASA)
+    session.learn(refuse(make_request(), 'realm="r", nonce="n", qop="auth-int,auth"'))
+    request = make_request(2)
+    session.authorize(request, "c")
+    assert "qop=auth," in (request.headers.get("Authorization") or "")
+
+
+def md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()

@@ -77,8 +77,13 @@ class Challenge:
 
     @property
     def is_supported(self) -> bool:
-        """Tell whether we can answer: a known algorithm, and no qop or `auth` among those offered."""
-        return self.algorithm in _HASHES and (not self.qop or "auth" in self.qop)
+        """Tell whether we can answer: a known algorithm, and no qop or one of ours among those offered."""
+        return self.algorithm in _HASHES and (not self.qop or self.chosen_qop != "")
+
+    @property
+    def chosen_qop(self) -> str:
+        """What we answer with: `auth`, which survives a proxy that changes the body, else `auth-int`."""
+        return next((qop for qop in ("auth", "auth-int") if qop in self.qop), "")
 
 
 def _parse_pairs(text: str) -> dict[str, str]:
@@ -206,9 +211,14 @@ def _is_refusal(used: _Sent, challenge: Challenge, refusals: int) -> bool:
 
 
 def compute_response(
-    challenge: Challenge, credentials: Credentials, request_line: tuple[str, str], use: tuple[int, str]
+    challenge: Challenge,
+    credentials: Credentials,
+    request_line: tuple[str, str],
+    use: tuple[int, str],
+    *,
+    body: bytes = b"",
 ) -> str:
-    """Return `response` for (method, URI) and (nonce count, cnonce) (RFC 7616 section 3.4.1)."""
+    """Return `response` for (method, URI) and (nonce count, cnonce) (RFC 7616 sections 3.4.1 and 3.4.3)."""
     digest = _HASHES.get(challenge.algorithm)
     if digest is None:
         raise LocalProtocolError(f"digest algorithm {challenge.algorithm} is not supported")
@@ -217,26 +227,29 @@ def compute_response(
         return digest(encode_text(text))
 
     secret = h(f"{credentials.username}:{challenge.realm}:{credentials.password}")
-    message = h(f"{request_line[0]}:{request_line[1]}")
+    qop = challenge.chosen_qop
+    of_body = f":{digest(body)}" if qop == "auth-int" else ""
+    message = h(f"{request_line[0]}:{request_line[1]}{of_body}")
     if not challenge.qop:
         return h(f"{secret}:{challenge.nonce}:{message}")
     nonce_count, cnonce = use
-    return h(f"{secret}:{challenge.nonce}:{nonce_count:08x}:{cnonce}:auth:{message}")
+    return h(f"{secret}:{challenge.nonce}:{nonce_count:08x}:{cnonce}:{qop}:{message}")
 
 
 def _answer(challenge: Challenge, credentials: Credentials, request: Request, use: tuple[int, str]) -> str:
     """Return the value of Authorization or Proxy-Authorization."""
     uri = str(request.uri)
+    response = compute_response(challenge, credentials, (request.method, uri), use, body=request.body)
     parts = [
         f"username={quote(credentials.username)}",
         f"realm={quote(challenge.realm)}",
         f"nonce={quote(challenge.nonce)}",
         f"uri={quote(uri)}",
-        f'response="{compute_response(challenge, credentials, (request.method, uri), use)}"',
+        f'response="{response}"',
         f"algorithm={challenge.algorithm}",
     ]
     if challenge.opaque is not None:
         parts.append(f"opaque={quote(challenge.opaque)}")
     if challenge.qop:
-        parts += ["qop=auth", f"nc={use[0]:08x}", f"cnonce={quote(use[1])}"]
+        parts += [f"qop={challenge.chosen_qop}", f"nc={use[0]:08x}", f"cnonce={quote(use[1])}"]
     return "Digest " + ", ".join(parts)
