@@ -131,6 +131,14 @@ def test_a_message_that_waited_through_an_outage_is_still_delivered() -> None:
     assert texts(end, bytes.fromhex("000000c9fe") + message(2, b"{2}")) == [b"{2}"]
 
 
+def test_what_is_remembered_of_the_far_ends_messages_is_bounded() -> None:
+    end = AckedFraming()
+    for number in range(1, 1001):
+        end.receive(message(number, b"{}"))
+        packets_of(end)
+    assert len(end._seen_messages) == 256
+
+
 def test_a_message_that_cannot_be_unpacked_takes_no_other_with_it() -> None:
     end = AckedFraming()
     packet = bytes.fromhex("00000009fe") + message(1, b"\x1f\x8bbroken") + message(2, b"{2}")

@@ -17,6 +17,7 @@ from linegram.voice.own.messages import (
 from linegram.voice.own.negotiation import (
     CALLEE_ROWS,
     CALLER_ROWS,
+    MOST_REMEMBERED_IDS,
     OFFER_AGAIN_S,
     Event,
     Negotiation,
@@ -155,6 +156,14 @@ def test_of_two_offers_in_a_glare_the_later_said_one_is_kept() -> None:
     caller.receive(FOREIGN, 5, 0.0)
     caller.receive(answer_to(offer), 4, 0.0)
     assert [message.exchange_id for message in messages_of(caller)] == ["50"]
+
+
+def test_what_is_remembered_of_endless_offers_is_bounded() -> None:
+    callee = make(is_caller=False)
+    for number in range(1000):
+        callee.receive(NegotiateChannels(str(number), FOREIGN.contents), number + 1, 0.0)
+        assert messages_of(callee)
+    assert len(callee._answered_ids) == len(callee._our_ids) == MOST_REMEMBERED_IDS
 
 
 def test_a_caller_never_offers_again_however_late_the_far_end_is() -> None:

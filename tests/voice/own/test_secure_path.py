@@ -238,6 +238,28 @@ def test_answers_that_wait_for_a_path_are_bounded() -> None:
     assert 0 < waiting <= MOST_UNSENT
 
 
+def test_hellos_that_come_before_the_setup_message_are_kept_in_a_bounded_number() -> None:
+    link = Link()
+    hello = Dtls(IDENTITY, (Fingerprint("sha-256", "x", "00"),), is_client=True).next_datagram()
+    assert hello is not None
+    for _ in range(100):
+        link.ends[1].receive(0, ADDRESSES[0], hello, link.now)
+    assert len(link.ends[1]._early) == 4
+
+
+def test_media_reports_and_texts_that_nobody_takes_are_bounded() -> None:
+    link = connected_link()
+    for number in range(600):
+        packet = RtpPacket(111, number, 960 * number, 7, b"sound").serialise()
+        link.deliver(0, link.ends[0].send_rtp(packet))
+        link.deliver(0, link.ends[0].send_rtcp(RTCP))
+    for _ in range(6):
+        for _ in range(100):
+            link.ends[0].send_text(b"text", link.now)
+        link.run(0.5)
+    assert [len(link.ends[1].rtp), len(link.ends[1].rtcp), len(link.ends[1].texts)] == [256] * 3
+
+
 def test_what_nobody_reads_from_the_data_channel_is_bounded() -> None:
     told = (Fingerprint("sha-256", "x", IDENTITY.fingerprint),)
     client, server = Dtls(IDENTITY, told, is_client=True), Dtls(IDENTITY, told, is_client=False)

@@ -3,6 +3,7 @@
 import pytest
 
 from linegram.errors import RemoteProtocolError
+from linegram.voice.own.sctp.association import MOST_REPLIES, Association
 from linegram.voice.own.sctp.inbox import LONGEST_MESSAGE_BYTES, MOST_AHEAD, MOST_WAITING, WINDOW_BYTES, Inbox
 from linegram.voice.own.sctp.outbox import MOST_FRAGMENTS, Outbox
 from linegram.voice.own.sctp.packet import (
@@ -104,3 +105,13 @@ def test_the_same_fragment_twice_is_counted_once() -> None:
     for _ in range(1000):
         inbox.receive(fragment(3, bytes(1000)))
     assert inbox._ahead_bytes == 1000
+
+
+def test_one_packet_full_of_questions_gets_a_bounded_number_of_answers() -> None:
+    association = Association(lambda: 0.5)
+    beats = (Chunk(ChunkType.HEARTBEAT, 0, b"beat"),) * MOST_CHUNKS
+    association.receive(SctpPacket(5000, 5000, association._tag, beats).serialise(), 0.0)
+    answers = 0
+    while association.next_packet() is not None:
+        answers += 1
+    assert answers == MOST_REPLIES
