@@ -18,7 +18,8 @@ import structlog
 from linegram.agent.host_answers import HostAnswers
 from linegram.agent.host_fleet import FleetSettings, HostFleet
 from linegram.agent.host_process import HostProcess
-from linegram.agent.placed_call import PlacedCall
+from linegram.agent.leg_ports import LegPorts
+from linegram.agent.placed_call import EndedCalls, PlacedCall
 from linegram.agent.rtp_ports import REST_S, RtpPorts
 from linegram.errors import UnavailableError
 from linegram.link.commands import (
@@ -51,7 +52,6 @@ from linegram.units import CallId, LegId
 log = structlog.get_logger()
 
 _PORT_TRIES: Final = 50
-_REMEMBERED_CALLS: Final = 4096
 
 
 class HostDied(msgspec.Struct, frozen=True, tag=True):
@@ -94,8 +94,8 @@ class HostPool:
         """Raises ValueError when the port range holds no pair."""
         self._settings = settings
         self._sink = sink
-        self._clock = clock
-        self._ports = RtpPorts(settings.first_rtp_port, settings.last_rtp_port, settings.port_rest_s)
+        ports = RtpPorts(settings.first_rtp_port, settings.last_rtp_port, settings.port_rest_s)
+        self._ports = LegPorts(ports, settings.announced_ip or settings.bind_ip, clock)
         self._fleets = {
             fleet.host.engine: HostFleet(fleet, self._take, self._died)
             for fleet in (settings.fleet, *settings.other_fleets)
@@ -103,12 +103,11 @@ class HostPool:
         self._usual_engine = settings.fleet.host.engine
         self._calls: dict[CallId, PlacedCall] = {}
         self._call_of_leg: dict[LegId, CallId] = {}
-        self._port_of_leg: dict[LegId, int] = {}
         self._opened: HostAnswers[LegId, PbxLegOpened | PortRefused] = HostAnswers()
         self._freed: HostAnswers[CallId, CallMeasured] = HostAnswers()
         self._unmeasured: dict[CallId, HostProcess] = {}
         self._lost: set[CallId] = set()
-        self._ended: dict[CallId, None] = {}
+        self._ended = EndedCalls()
 
     # -- the pool itself
 
@@ -155,13 +154,11 @@ class HostPool:
 
         Raises UnavailableError with a sentence: no capacity, no port, or the call ended meanwhile.
         """
-        if leg_id in self._port_of_leg:
-            return self._local_media(leg_id)
         call = await self._placed(call_id)
         async with call.lock:
             self._refuse_unless_carried(call)
             self._call_of_leg[leg_id] = call_id
-            return await self._open_ports(call, leg_id)
+            return self._ports.media_of(leg_id) or await self._open_ports(call, leg_id)
 
     def connect_pbx_leg(self, leg_id: LegId, remote: RemoteMedia) -> None:
         """Exchange RTP as offer and answer agreed; again after every new agreement."""
@@ -219,7 +216,7 @@ class HostPool:
 
     def end_call(self, call_id: CallId) -> None:
         """Free all that is held for a call; CallMeasured follows, once. The call cannot be opened again."""
-        self._note_ended(call_id)
+        self._ended.note(call_id)
         call = self._calls.get(call_id)
         if call is not None:
             self._forget_legs_of(call_id)
@@ -270,19 +267,20 @@ class HostPool:
 
     async def _open_ports(self, call: PlacedCall, leg_id: LegId) -> LocalMedia:
         for _ in range(_PORT_TRIES):
-            port = self._ports.take(self._clock())
+            port, is_kept = self._ports.take(), False
             command = OpenPbxLeg(call.call_id, leg_id, self._settings.bind_ip, port)
             try:
                 answer = await self._open(call.host, command)
+                self._refuse_unless_carried(call)
                 if isinstance(answer, PbxLegOpened):
-                    self._port_of_leg[leg_id] = port
+                    is_kept = True
                     call.note_open(command)
-                    return self._local_media(leg_id)
+                    return self._ports.keep(leg_id, port)
             finally:
-                if leg_id not in self._port_of_leg:
-                    self._ports.give_back(port, self._clock())
+                if not is_kept:
+                    self._ports.drop(port)
             if answer is None:
-                raise UnavailableError("The call ended, or its media host died, while RTP ports were opened.")
+                raise UnavailableError("A media host did not answer while RTP ports were opened.")
             log.info("rtp_port_refused", port=port, reason=answer.text)
         raise UnavailableError(f"None of {_PORT_TRIES} pairs of RTP ports could be bound.")
 
@@ -319,19 +317,13 @@ class HostPool:
         """Take a call out of a host, and wait until it has let the ports go."""
         answer = self._freed.expect(call.call_id)
         host.calls.discard(call.call_id)
+        host.setting_up.difference_update(
+            leg_id for leg_id, one in self._call_of_leg.items() if one == call.call_id
+        )
         host.send(EndCall(call.call_id))
         if host in self._hosts():
             await self._freed.wait(call.call_id, answer)
         self._balance()
-
-    def _note_ended(self, call_id: CallId) -> None:
-        """Remember the call for as long as something about it may still be on its way."""
-        self._ended[call_id] = None
-        if len(self._ended) > _REMEMBERED_CALLS:
-            del self._ended[next(iter(self._ended))]
-
-    def _local_media(self, leg_id: LegId) -> LocalMedia:
-        return LocalMedia(self._settings.announced_ip or self._settings.bind_ip, self._port_of_leg[leg_id])
 
     def _send_for_leg(self, leg_id: LegId, command: HostCommand) -> None:
         call_id = self._call_of_leg.get(leg_id)
@@ -404,7 +396,5 @@ class HostPool:
         if call is not None:
             call.host.setting_up.discard(leg_id)
             call.forget_leg(leg_id)
-        port = self._port_of_leg.pop(leg_id, None)
-        if port is not None:
-            self._ports.give_back(port, self._clock())
+        self._ports.free(leg_id)
         self._opened.give(leg_id, None)

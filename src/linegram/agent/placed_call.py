@@ -2,11 +2,30 @@
 
 import asyncio
 from collections.abc import Iterator
+from typing import Final
 
 from linegram.agent.host_process import HostProcess
 from linegram.link.commands import ConnectAudio, PlayTone
 from linegram.media.control import ConnectPbxLeg, HostCommand, OpenPbxLeg
 from linegram.units import CallId, LegId
+
+_REMEMBERED_CALLS: Final = 4096
+
+
+class EndedCalls:
+    """Remembers calls for as long as something about them may still be on its way."""
+
+    def __init__(self) -> None:
+        self._ended: dict[CallId, None] = {}
+
+    def note(self, call_id: CallId) -> None:
+        """A call has ended."""
+        self._ended[call_id] = None
+        if len(self._ended) > _REMEMBERED_CALLS:
+            del self._ended[next(iter(self._ended))]
+
+    def __contains__(self, call_id: CallId) -> bool:
+        return call_id in self._ended
 
 
 class PlacedCall:
