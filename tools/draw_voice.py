@@ -17,7 +17,6 @@ from linegram.voice.own.signalling import ACKED_VERSIONS, SCTP_VERSIONS
 ROOT: Final = Path(__file__).parent.parent
 PAGE: Final = ROOT / "docs" / "voice-protocol.md"
 _VOICE: Final = "linegram.voice.own"
-_TESTS: Final = "tests/voice/own"
 
 
 _BEYOND: Final = "test_messages.py::test_a_list_text_or_number_beyond_its_limit_is_refused"
@@ -30,6 +29,11 @@ class Limit(NamedTuple):
     constant: str
     unit: str
     test: str
+
+    @property
+    def file(self) -> str:
+        """The file that the test is in."""
+        return f"tests/voice/own/{self.test.partition('::')[0]}"
 
 
 LIMITS: Final = (
@@ -109,10 +113,7 @@ def negotiation() -> str:
 
 def limits() -> str:
     """Return the table of limits, with the values that the code has."""
-    rows = (
-        f"| {limit.what} | {_value(limit)} | `{limit.constant}` | `{_TESTS}/{limit.test.partition('::')[0]}` |"
-        for limit in LIMITS
-    )
+    rows = (f"| {limit.what} | {_value(limit)} | `{limit.constant}` | `{limit.file}` |" for limit in LIMITS)
     return "\n".join(["| what | at most | in `voice/own/` | tested in |", "|---|---|---|---|", *rows])
 
 
