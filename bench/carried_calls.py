@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from bench.far_voices import Ask, Ended, FarEnd, Join, Joined, Signal, Told, both_sides
@@ -122,6 +123,21 @@ class CarriedCalls:
     def _note_up(self, number: int, side: str) -> None:
         self._is_up[number].add(side)
         self._changed.set()
+
+
+@asynccontextmanager
+async def carrying(
+    fleet: FleetSettings, far_ends: int = 1, codec: PbxCodec = G711
+) -> AsyncIterator[CarriedCalls]:
+    """Start hosts and the processes of far ends; whatever happens, nothing of them is left."""
+    carried = CarriedCalls(fleet, [FarEnd() for _ in range(far_ends)], codec=codec)
+    try:
+        await carried.start()
+        yield carried
+    finally:
+        await carried.close()
+        for far in carried.far_ends:
+            far.close()
 
 
 def one_host(engine: str, calls: int) -> FleetSettings:

@@ -7,6 +7,7 @@ apart from what a media host spends.
 
 import multiprocessing
 import os
+import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -214,6 +215,7 @@ def serve(control: Connection) -> None:
     """Be the voices."""
     status = 1
     become_media_process()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     come_second()
     try:
         FarVoices(control).run()

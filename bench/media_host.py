@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import structlog
 
-from bench.carried_calls import CarriedCalls, one_host
-from bench.far_voices import TICK_S, FarEnd, opus_of
+from bench.carried_calls import CarriedCalls, carrying, one_host
+from bench.far_voices import TICK_S, Told, opus_of
 from bench.telephones import G711, OPUS, PbxCodec, babble, talk
 from linegram.audio.frame import WIDEBAND_HZ
 from linegram.link.voice import NTGCALLS, OWN
@@ -44,45 +44,55 @@ class Cost(NamedTuple):
     connect_ms: tuple[float, ...]
 
 
+class Look(NamedTuple):
+    """What host and far end said of themselves, and when."""
+
+    host: HostBeat
+    far: Told
+    at_s: float
+
+
 async def measure(engine: str, calls: int, seconds: float, spoken: PbxCodec = G711) -> Cost:
     """Carry `calls` calls for `seconds` and look at what the host used."""
-    far = FarEnd()
-    carried = CarriedCalls(one_host(engine, calls), [far], codec=spoken)
-    await carried.start()
-    before = await beat(carried)
-    voices = [opus_of(babble(100 + seed, WIDEBAND_HZ), WIDEBAND_HZ) for seed in range(VOICES)]
-    targets = []
-    for number in range(calls):
-        local = (await carried.add(voices[number % VOICES], ("127.0.0.1", 9))).local
-        targets.append((local.ip, local.port))
     context = multiprocessing.get_context("spawn")
-    stop = context.Event()
-    telephones = context.Process(target=talk, args=(targets, stop, spoken))
-    telephones.start()
-    try:
-        await asyncio.sleep(SETTLES_S)
-        first, far_before, began = await beat(carried), await carried.ask(far), time.monotonic()
-        await asyncio.sleep(seconds)
-        last, far_after, ended = await beat(carried), await carried.ask(far), time.monotonic()
-    finally:
-        stop.set()
-        telephones.join()
-        await carried.close()
-        far.close()
+    async with carrying(one_host(engine, calls), codec=spoken) as carried:
+        before = await beat(carried)
+        voices = [opus_of(babble(100 + seed, WIDEBAND_HZ), WIDEBAND_HZ) for seed in range(VOICES)]
+        targets = []
+        for number in range(calls):
+            local = (await carried.add(voices[number % VOICES], ("127.0.0.1", 9))).local
+            targets.append((local.ip, local.port))
+        stop = context.Event()
+        telephones = context.Process(target=talk, args=(targets, stop, spoken))
+        telephones.start()
+        try:
+            await asyncio.sleep(SETTLES_S)
+            first = await look(carried)
+            await asyncio.sleep(seconds)
+            last = await look(carried)
+        finally:
+            stop.set()
+            telephones.join()
     if carried.lost:
         raise RuntimeError(f"calls were lost: {carried.lost}")
-    if (far_after.ticks - far_before.ticks) * TICK_S < LEAST_TICKS * (ended - began):
+    if (last.far.ticks - first.far.ticks) * TICK_S < LEAST_TICKS * (last.at_s - first.at_s):
         raise RuntimeError("the far ends had no time to speak: this machine is too busy")
-    share = 100 / (ended - began) / calls
+    share = 100 / (last.at_s - first.at_s) / calls
     return Cost(
-        core_percent=(last.cpu_s - first.cpu_s) * share,
-        added_mb=(last.resident_mb - before.resident_mb) / calls,
-        host_mb=last.resident_mb,
-        far_core_percent=(far_after.cpu_s - far_before.cpu_s) * share,
-        late_ms_p50=last.late_ms_p50,
-        late_ms_p99=last.late_ms_p99,
+        core_percent=(last.host.cpu_s - first.host.cpu_s) * share,
+        added_mb=(last.host.resident_mb - before.resident_mb) / calls,
+        host_mb=last.host.resident_mb,
+        far_core_percent=(last.far.cpu_s - first.far.cpu_s) * share,
+        late_ms_p50=last.host.late_ms_p50,
+        late_ms_p99=last.host.late_ms_p99,
         connect_ms=tuple(one.connect_ms for one in carried.calls),
     )
+
+
+async def look(carried: CarriedCalls) -> Look:
+    """Ask host and far end what they have spent."""
+    (far,) = carried.far_ends
+    return Look(await beat(carried), await carried.ask(far), time.monotonic())
 
 
 async def beat(carried: CarriedCalls) -> HostBeat:

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from bench.carried_calls import CarriedCalls
-from bench.far_voices import SAMPLE_HZ, FarEnd, opus_tone
+from bench.carried_calls import CarriedCalls, carrying
+from bench.far_voices import SAMPLE_HZ, opus_tone
 from bench.results import SOAK_RESULTS, Figure, keep
 from bench.telephones import come_second
 
@@ -158,27 +158,20 @@ async def test_a_hundred_calls_at_once_are_all_heard_and_none_is_lost() -> None:
         admission=AdmissionSettings(most_late_ms=1_000, most_cpu_percent=100),
         host=HostSettings(engine=OWN),
     )
-    async with rtp_echo() as (echo, address):
-        carried = CarriedCalls(fleet, [FarEnd() for _ in range(FAR_ENDS)])
-        await carried.start()
-        try:
-            for number in range(CALLS):
-                await carried.add(opus_tone(tone_hz(number)), address)
-            await asyncio.sleep(SETTLES_S)
-            beats: list[HostBeat] = []
-            asked_again, before = 0, spent(carried, echo)
-            while time.monotonic() < before.at_s + SECONDS:
-                await asyncio.sleep(LOOK_S)
-                beats += await carried.next_beats()
-                deaf, repeated = await deaf_calls(carried)
-                asked_again += repeated
-                assert deaf == []
-                assert carried.lost == []
-            after = spent(carried, echo)
-        finally:
-            await carried.close()
-            for far in carried.far_ends:
-                far.close()
+    async with rtp_echo() as (echo, address), carrying(fleet, FAR_ENDS) as carried:
+        for number in range(CALLS):
+            await carried.add(opus_tone(tone_hz(number)), address)
+        await asyncio.sleep(SETTLES_S)
+        beats: list[HostBeat] = []
+        asked_again, before = 0, spent(carried, echo)
+        while time.monotonic() < before.at_s + SECONDS:
+            await asyncio.sleep(LOOK_S)
+            beats += await carried.next_beats()
+            deaf, repeated = await deaf_calls(carried)
+            asked_again += repeated
+            assert deaf == []
+            assert carried.lost == []
+        after = spent(carried, echo)
     keep_figures(before, after, beats)
     again = Figure(asked_again, f"times that a tone was only found at another of {LOOKS} looks")
     keep(SOAK_RESULTS, {"hundred_calls_asked_again": again}, COMMAND)
