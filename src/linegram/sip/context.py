@@ -102,7 +102,7 @@ class EndpointContext:
     def new_via(self, account: Account, flow: Flow) -> Via:
         """The Via of a request of ours over `flow`, with a fresh branch and asking for rport (RFC 3581 3)."""
         target = account.places.of(flow)
-        if target is not None and target.flow.transport is flow.transport:
+        if target is not None and (flow.transport is target.flow.transport or flow.host == target.flow.host):
             host, port = target.local_host, target.local_port
         else:
             host, port = self.config.local_places[flow.transport]
