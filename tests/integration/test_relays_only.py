@@ -22,12 +22,12 @@ async def test_the_pbx_and_the_employee_hear_each_other_through_a_reflector(
 ) -> None:
     sections = {"media": {"engine": "own"}}
     async with (
-        Reflector("127.0.0.1") as silent,
-        Reflector(outside_address(), tags=tags) as reflector,
         running_line(asterisk22, tmp_path, number="1003", sections=sections) as line,
+        Reflector("127.0.0.1") as unreachable,
+        Reflector(outside_address(), tags=tags, admits=line.office.world.calls.knows_tag) as reflector,
     ):
         line.anna.person.phone_p2p_privacy = PrivacyRule(Audience.NOBODY)
-        over_tcp = silent.relay(is_tcp=True)
+        over_tcp = unreachable.relay(is_tcp=True)
         line.office.world.calls.relays.extend([over_tcp, reflector.relay()])
         await line.phone.voice.play_tone(ANNAS_HZ)
         channel = await line.pbx.call_and_play(line.number, PBX_HZ, caller="4730")
@@ -35,10 +35,10 @@ async def test_the_pbx_and_the_employee_hear_each_other_through_a_reflector(
         await ringing.answer()
         await line.phone.voice.wait_until_hears(PBX_HZ)
         await line.talk(channel)
+        assert reflector.passed["udp"] > 40
+        assert not reflector.refused
         await line.pbx.hang_up(channel)
         assert await ringing.wait_until_over() == "hangup"
         await line.wait_for_silence()
         await line.assert_heard(channel, ANNAS_HZ)
         assert (await line.last_record()).end_reason is EndReason.COMPLETED
-        assert reflector.passed["udp"] > 40
-        assert not reflector.refused
