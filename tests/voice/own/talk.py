@@ -2,25 +2,15 @@
 
 import time
 from collections.abc import Callable
+from typing import Final
 
 import numpy as np
 
-from linegram.audio.spectrum import has_tone
 from linegram.voice.engine import PcmFrame, VoiceEvent, VoiceLeg, VoiceSignal, VoiceState, VoiceStateChanged
 from tests.voice.leg_process import sine_frame
+from tests.voice.tone_check import tone_faults
 
-
-def is_mostly_tone(heard: PcmFrame, tone_hz: int, sample_hz: int) -> bool:
-    """Say whether a tone fills at least half of the tenths of a second, far above everything else in them.
-
-    Weaker than one tone over a whole second, which failed in 2 of 8 cases on a busy machine with the sound
-    loud and there. Late ticks of this process, stretched by the listener's jitter buffer, are the suspected
-    cause; that is not proven (issue 3).
-    """
-    length = sample_hz // 10
-    tenths = [heard[at : at + length] for at in range(0, len(heard) - length + 1, length)]
-    full = [tenth for tenth in tenths if has_tone(tenth, tone_hz, sample_hz, margin_db=6.0)]
-    return bool(tenths) and len(full) * 2 >= len(tenths)
+TICK_S: Final = 0.02
 
 
 class Talker:
@@ -65,7 +55,8 @@ class Talker:
         return np.concatenate(self._heard)[-int(self._sample_hz * seconds) :]
 
     def hears(self, tone_hz: int) -> bool:
-        return is_mostly_tone(self.heard(), tone_hz, self._sample_hz)
+        """Say whether the last second was that tone and nothing else; see `tone_faults` for how strictly."""
+        return tone_faults(self.heard(), tone_hz, self._sample_hz) == []
 
 
 def run(
@@ -75,11 +66,16 @@ def run(
     until: Callable[[], bool] = lambda: False,
     look: Callable[[], None] = lambda: None,
 ) -> bool:
-    """Tick for some seconds, or until something is so; say whether it is."""
-    end = due = time.monotonic()
-    end += seconds
-    while due < end and not until():
-        due += 0.02
+    """Tick for some seconds, or until something is so; say whether it is.
+
+    A late tick delays those after it, for both ends alike: caught up in a burst, the ends would hear
+    nothing of a relay that runs in another thread.
+    """
+    due = time.monotonic()
+    ticks = round(seconds / TICK_S)
+    while ticks > 0 and not until():
+        ticks -= 1
+        due = max(due, time.monotonic() - TICK_S) + TICK_S
         while True:
             look()
             for talker in talkers:

@@ -1,68 +1,77 @@
-"""Our engine here, ntgcalls in a process of its own: every version, both roles, tones both ways."""
+"""Our engine and ntgcalls, each in a process of its own: tones both ways, by every kind of way."""
 
-import multiprocessing
-import os
 from collections.abc import Iterator
 
-import msgspec
-import numpy as np
 import pytest
 
-from linegram.link.voice import VoiceParameters
-from linegram.voice.engine import VoiceState
-from linegram.voice.own.engine import OwnEngine
-from tests.voice import leg_process
-from tests.voice.leg_process import Report, Task
-from tests.voice.own.talk import Talker, is_mostly_tone, run
+from linegram.sandbox.reflector import outside_address
+from linegram.sandbox.reflector_parties import Tags
+from tests.peers.coturn import Coturn
+from tests.voice.own.interop_ways import VERSIONS, Relays, Way, sides, versions_of
+from tests.voice.own.relays.reflectors import ReflectorThread
+from tests.voice.own.two_ends import faults_of_a_call
 
-pytestmark = pytest.mark.slow
-
-OUR_HZ, THEIR_HZ = 440, 700
-SAMPLE_HZ = 8000
-
-
-def parameters(version: str, key: bytes, *, is_outgoing: bool) -> VoiceParameters:
-    return VoiceParameters(
-        key=key, is_outgoing=is_outgoing, versions=(version,), servers=(), is_p2p_allowed=True
-    )
+RELAYED = [
+    pytest.param(way, version, (number + turn) % 2 == 0, id=f"{way.name.lower()}-{version}")
+    for turn, way in enumerate(way for way in Way if way is not Way.HOST)
+    for number, version in enumerate(versions_of(way))
+]
+"""Each way with each version once, roles in turn; all of it is in the matrix below."""
 
 
-@pytest.fixture
-def engine() -> Iterator[OwnEngine]:
-    made = OwnEngine()
-    yield made
-    made.close()
+@pytest.fixture(scope="module")
+def relays(coturn: Coturn) -> Iterator[Relays]:
+    with ReflectorThread() as thread:
+        yield Relays(coturn, thread.start(outside_address(), Tags.BY_ROLE))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("are_we_caller", [True, False])
-@pytest.mark.parametrize("version", ["8.0.0", "9.0.0", "12.0.0", "13.0.0"])
-def test_we_and_ntgcalls_hear_each_other(engine: OwnEngine, version: str, are_we_caller: bool) -> None:
-    key = os.urandom(256)
-    context = multiprocessing.get_context("spawn")
-    (here, there), (control, their_control) = context.Pipe(), context.Pipe()
-    task = Task(parameters(version, key, is_outgoing=not are_we_caller), SAMPLE_HZ, THEIR_HZ, 2.5)
-    process = context.Process(target=leg_process.run, args=(task, there, their_control))
-    process.start()
-    there.close()
-    their_control.close()
-    us = Talker(
-        engine.open(parameters(version, key, is_outgoing=are_we_caller), SAMPLE_HZ), SAMPLE_HZ, OUR_HZ
-    )
-    us.signal = here.send_bytes
+@pytest.mark.parametrize("version", VERSIONS)
+def test_we_and_ntgcalls_hear_each_other(relays: Relays, version: str, are_we_caller: bool) -> None:
+    assert faults_of_a_call(version, sides(Way.HOST, relays, are_we_caller=are_we_caller)) == []
 
-    def carry() -> None:
-        while here.poll():
-            us.leg.receive_signal(here.recv_bytes())
 
-    assert run([us], 20.0, until=lambda: us.is_connected, look=carry)
-    run([us], 2.0, look=carry)
-    assert us.hears(THEIR_HZ)
-    assert run([us], 15.0, until=control.poll, look=carry)
-    report = msgspec.msgpack.decode(control.recv_bytes(), type=Report)
-    assert report.state is VoiceState.CONNECTED, report.reason
-    heard = np.frombuffer(report.heard, np.int16)[-SAMPLE_HZ:]
-    assert is_mostly_tone(heard, OUR_HZ, SAMPLE_HZ)
-    for word in (b"empty your pipe", b"next call"):
-        control.send_bytes(word)
-    process.join(10)
-    assert process.exitcode == 0
+@pytest.mark.slow
+@pytest.mark.parametrize(("way", "version", "are_we_caller"), RELAYED)
+def test_we_and_ntgcalls_hear_each_other_through_a_relay(
+    relays: Relays, way: Way, version: str, are_we_caller: bool
+) -> None:
+    passed = relays.reflector.passed_packets
+    assert faults_of_a_call(version, sides(way, relays, are_we_caller=are_we_caller)) == []
+    is_reflected = way in (Way.REFLECTOR_UDP, Way.REFLECTOR_TCP)
+    assert (relays.reflector.passed_packets - passed > 100) is is_reflected
+    assert (relays.reflector.passed["tcp"] > 0) or way is not Way.REFLECTOR_TCP
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_the_whole_matrix(relays: Relays) -> None:
+    """Every way x version x role; the table is what docs/voice-protocol.md quotes."""
+    faults = {
+        (way, version, are_we_caller): faults_of_a_call(
+            version, sides(way, relays, are_we_caller=are_we_caller)
+        )
+        for way in Way
+        for version in versions_of(way)
+        for are_we_caller in (True, False)
+    }
+    print(table(faults))
+    assert {cell: wrong for cell, wrong in faults.items() if wrong} == {}
+
+
+def table(faults: dict[tuple[Way, str, bool], list[str]]) -> str:
+    """Draw the matrix in Markdown: who called, and whether both tones were heard."""
+    lines = ["| way | " + " | ".join(version.split(".")[0] for version in VERSIONS) + " |"]
+    lines.append("|---" * (len(VERSIONS) + 1) + "|")
+    for way in Way:
+        cells = [_cell(faults, way, version) for version in VERSIONS]
+        lines.append(f"| {way.value} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _cell(faults: dict[tuple[Way, str, bool], list[str]], way: Way, version: str) -> str:
+    if version not in versions_of(way):
+        return "not used"
+    heard = [role for role, ours in (("caller", True), ("callee", False)) if not faults[way, version, ours]]
+    return ", ".join(heard) or "no"

@@ -1,0 +1,141 @@
+"""One call between two processes, an engine in each, signalling straight between them."""
+
+import multiprocessing
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from linegram.link.voice import VoiceParameters, VoiceServer
+from linegram.voice.engine import PcmFrame, VoiceState
+from tests.voice import leg_process
+from tests.voice.leg_process import Report, Task
+from tests.voice.tone_check import tone_faults, undisturbed
+
+OUR_HZ: Final = 440
+THEIR_HZ: Final = 700
+SAMPLE_HZ: Final = 8000
+_TALK_S: Final = 2.8
+_SETTLING_S: Final = 0.7
+"""A far jitter buffer finds its depth meanwhile."""
+
+_LISTENED_S: Final = 1.5
+_RECOVERY_S: Final = 0.5
+_PATIENCE_S: Final = 45.0
+_MOST_TRIES: Final = 4
+
+
+class Side(NamedTuple):
+    """What one end is told of the call."""
+
+    engine: str
+    servers: tuple[VoiceServer, ...] = ()
+    is_direct: bool = True
+
+
+class MachineTooBusyError(Exception):
+    """In no try was there a stretch without a stall that is long enough to judge."""
+
+
+def faults_of_a_call(version: str, sides: tuple[Side, Side]) -> list[str]:
+    """Have the caller (first) and the callee talk; say in sentences what was wrong, if anything.
+
+    A call in which this machine stalled the processes too often proves nothing and is made again.
+    """
+    for _ in range(_MOST_TRIES):
+        reports = call(version, sides)
+        faults = [
+            f"{side.engine}: {report.state.value} {report.reason}"
+            for side, report in zip(sides, reports, strict=True)
+            if report.state is not VoiceState.CONNECTED
+        ]
+        if faults:
+            return faults
+        stalls = reports[0].stalls + reports[1].stalls
+        heard = [heard_undisturbed(report, stalls) for report in reports]
+        if min(map(len, heard)) >= _LISTENED_S * SAMPLE_HZ:
+            return [
+                f"{side.engine} heard: {fault}"
+                for side, sound, tone_hz in zip(sides, heard, (THEIR_HZ, OUR_HZ), strict=True)
+                for fault in tone_faults(sound, tone_hz, SAMPLE_HZ)
+            ]
+    raise MachineTooBusyError
+
+
+def heard_undisturbed(report: Report, stalls: list[tuple[float, float]]) -> PcmFrame:
+    """Give the longest stretch of what was heard after the settling, without stalls."""
+    sound = np.frombuffer(report.heard, np.int16)
+    pieces = np.split(sound, len(report.heard_at))
+    settled_at = report.connected_at + _SETTLING_S
+    chunks = [(at, piece) for at, piece in zip(report.heard_at, pieces, strict=True) if at >= settled_at]
+    return undisturbed(chunks, stalls, recovery_s=_RECOVERY_S)
+
+
+def call(version: str, sides: tuple[Side, Side]) -> tuple[Report, Report]:
+    """Make one call; the caller says 440 Hz, the callee 700."""
+    key = os.urandom(256)
+    with two_processes(
+        [
+            Task(
+                VoiceParameters(
+                    key=key,
+                    is_outgoing=tone_hz == OUR_HZ,
+                    versions=(version,),
+                    servers=side.servers,
+                    is_p2p_allowed=side.is_direct,
+                ),
+                SAMPLE_HZ,
+                tone_hz,
+                _TALK_S,
+                engine=side.engine,
+            )
+            for side, tone_hz in zip(sides, (OUR_HZ, THEIR_HZ), strict=True)
+        ]
+    ) as pipes:
+        caller, callee = (report_from(pipe) for pipe in pipes)
+        for word in (b"leave", b"next call"):
+            for pipe in pipes:
+                pipe.send_bytes(word)
+    return caller, callee
+
+
+def report_from(pipe: Connection) -> Report:
+    """Wait for the end of the talk. Raises EOFError when the process has died."""
+    assert pipe.poll(_PATIENCE_S), "no report"
+    return msgspec.msgpack.decode(pipe.recv_bytes(), type=Report)
+
+
+@contextmanager
+def two_processes(tasks: list[Task]) -> Iterator[list[Connection]]:
+    """Run both ends; at the end both must leave in order."""
+    context = multiprocessing.get_context("spawn")
+    far_ends, together = context.Pipe(), context.Barrier(len(tasks))
+    pipes: list[Connection] = []
+    processes: list[BaseProcess] = []
+    for task, far_end in zip(tasks, far_ends, strict=True):
+        ours, theirs = context.Pipe()
+        process: BaseProcess = context.Process(
+            target=leg_process.run, args=(task, far_end, theirs, together), daemon=True
+        )
+        process.start()
+        far_end.close()
+        theirs.close()
+        pipes.append(ours)
+        processes.append(process)
+    try:
+        yield pipes
+        for process in processes:
+            process.join(10)
+        codes = [process.exitcode for process in processes]
+        assert codes == [0, 0], codes
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+        for pipe in pipes:
+            pipe.close()
