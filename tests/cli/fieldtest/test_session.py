@@ -1,9 +1,12 @@
 """A whole field test in the sandbox: real calling account, real media hosts, a person with a telephone."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 
@@ -17,6 +20,7 @@ from linegram.errors import LinegramError
 from linegram.sandbox.employee import Employee
 from linegram.sandbox.employee_phone import EmployeePhone
 from linegram.sandbox.office import SandboxOffice
+from tests.cli.command import command, write_settings
 from tests.cli.fieldtest.scripted_person import ScriptedPerson
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -121,3 +125,27 @@ async def test_a_call_that_cannot_connect_is_a_finding_and_the_test_goes_on(
     assert result.measured.ending == "voice_not_connected"
     assert result.answers == {"rang": "yes"}
     assert owner._office.world.calls.live() == []
+
+
+async def test_the_command_leaves_a_report_when_it_is_interrupted_and_refuses_to_lose_it(
+    tmp_path: Path,
+) -> None:
+    async with SandboxOffice(tmp_path) as office:
+        write_settings(office)
+        async with command(tmp_path, "fieldtest", "--calls", "2") as started:
+            started.type("1")
+            started.type("2")
+            await started.until("write any message to @office_calls now")
+            os.kill(started.process.pid, signal.SIGINT)
+            code, out, _ = await started.ended()
+        assert code != 0
+        assert "Which app is on the telephone?" in out
+        assert "linegram fieldtest --resume" in out
+        report = (tmp_path / "fieldtest-out" / REPORT_NAME).read_text(encoding="utf-8")
+        assert "- network: Wi-Fi" in report
+        assert "0 of 4 calls made" in report
+        async with command(tmp_path, "fieldtest") as again:
+            assert await again.ended() == (1, "", ANY)
+        async with command(tmp_path, "fieldtest", "--resume") as resumed:
+            await resumed.until("write any message to @office_calls now")
+            assert "Which app" not in resumed.seen
