@@ -17,7 +17,7 @@ from linegram.voice.own.srtp import SrtpKeys
 from tests.voice import leg_process
 from tests.voice.leg_process import Task
 from tests.voice.own.talk import Talker, run
-from tests.voice.own.test_interop import parameters
+from tests.voice.own.test_own_legs import parameters
 
 FOLDER = Path(__file__).parents[2] / "data" / "voice"
 
@@ -27,11 +27,11 @@ def record(version: str, *, are_we_caller: bool) -> dict[str, object]:
     key = os.urandom(256)
     context = multiprocessing.get_context("spawn")
     (here, there), (_control, their_control) = context.Pipe(), context.Pipe()
-    task = Task(parameters(version, key, is_outgoing=not are_we_caller), 8000, 700, 6.0)
+    task = Task(parameters(version, is_outgoing=not are_we_caller, key=key), 8000, 700, 6.0)
     process = context.Process(target=leg_process.run, args=(task, there, their_control))
     process.start()
     engine = OwnEngine()
-    leg = engine.open(parameters(version, key, is_outgoing=are_we_caller), 8000)
+    leg = engine.open(parameters(version, is_outgoing=are_we_caller, key=key), 8000)
     assert isinstance(leg, OwnLeg)
     datagrams, signals, ours = _tapped(leg), list[bytes](), list[bytes]()
     us = Talker(leg, 8000, 440)
