@@ -1,6 +1,6 @@
 """A hundred bridged calls at once on our own engine: every tone found again, no call lost, ticks in time.
 
-Ten minutes; `LINEGRAM_SOAK_SECONDS=60` shortens it. The employees' ends pass ready Opus packets through our
+Ten minutes; `SOAK_SECONDS=60` shortens it. The employees' ends pass ready Opus packets through our
 own engine, the PBX's end is a C program that sends every RTP packet back: neither opens any sound, and what
 they cost is told apart from what the media hosts cost.
 """
@@ -33,7 +33,7 @@ from tests.peers.process import PeerProcess
 pytestmark = [pytest.mark.soak, pytest.mark.peer("sipp")]
 
 CALLS, HOSTS, FAR_ENDS = 100, 2, 2
-SECONDS = int(os.environ.get("LINEGRAM_SOAK_SECONDS", "600"))
+SECONDS = int(os.environ.get("SOAK_SECONDS", "600"))
 LOWEST_HZ, STEP_HZ = 300, 12
 SETTLES_S, LOOK_S = 12.0, 10.0
 LOOKS, HEARD_S = 4, 1.5
