@@ -17,9 +17,10 @@ from linegram.link.accounts import (
     TlsSettings,
 )
 from linegram.sip.account import AccountConfig, KeepAliveMethod, PublicPlace
-from linegram.sip.events import RegistrationChanged
+from linegram.sip.events import MessagesWaiting, RegistrationChanged
 from linegram.sip.events import RegistrationState as SipState
 from linegram.sip.flow import TransportName
+from linegram.sip.message_summary import MessageSummary
 from linegram.sip.tls_terms import TlsTerms
 from linegram.units import AccountId
 
@@ -39,6 +40,9 @@ class SipDouble:
 
     def drop_account(self, account_id: AccountId) -> None:
         self.told.append(("drop", account_id))
+
+    def watch_mailbox(self, account_id: AccountId) -> None:
+        self.told.append(("watch", account_id))
 
     def end_exported(self, exported: dict[str, Any], config: AccountConfig) -> None:
         if self.is_refusing:
@@ -184,3 +188,24 @@ def test_a_fingerprint_that_is_none_is_an_error_of_the_account_and_of_no_other()
 def test_a_proxy_may_have_a_port_and_an_address_of_any_kind(proxy: str, host: str, port: int | None) -> None:
     config = account_config(msgspec.structs.replace(SETTINGS, proxy=proxy))
     assert (config.outbound_proxy_host, config.outbound_proxy_port) == (host, port)
+
+
+def registered(desk: Desk) -> None:
+    desk.registrations.take(RegistrationChanged(LINE, SipState.REGISTERED, 200, "OK"))
+
+
+def test_the_mailbox_of_an_account_that_has_one_is_watched_once_it_is_registered() -> None:
+    for has_mailbox in (False, True):
+        desk = Desk()
+        settings = msgspec.structs.replace(SETTINGS, has_mailbox=has_mailbox)
+        desk.registrations.put(commands.PutAccount(settings))
+        assert "watch" not in desk.verbs
+        registered(desk)
+        assert ("watch" in desk.verbs) is has_mailbox
+
+
+def test_waiting_messages_are_reported() -> None:
+    desk = Desk()
+    summary = MessageSummary(is_waiting=True, new=2, old=1, new_urgent=1)
+    desk.registrations.take(MessagesWaiting(LINE, summary))
+    assert desk.reports == [events.MailboxChanged(LINE, is_waiting=True, new=2, old=1)]

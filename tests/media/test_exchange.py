@@ -1,17 +1,21 @@
 """What a media host does with commands, audio and events; no process, no voice network, no waiting."""
 
+import itertools
 import socket
+import struct
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from linegram.audio.frame import PcmFrame
+from linegram.audio.g711 import G711Codec
+from linegram.audio.keypad_detector import KeypadDetector
 from linegram.audio.spectrum import has_tone, level_dbfs
-from linegram.audio.tones import ToneGenerator, parse_cadence
+from linegram.audio.tones import ToneGenerator, keypad_cadence, parse_cadence
 from linegram.errors import UnavailableError
 from linegram.link.commands import CloseVoice, ConnectAudio, EndCall, OpenVoice, PlayTone, SignalVoice, Tone
-from linegram.link.events import CallMeasured, VoiceConnected, VoiceEnded, VoiceSignalled
+from linegram.link.events import CallMeasured, DigitReceived, VoiceConnected, VoiceEnded, VoiceSignalled
 from linegram.link.figures import LegFigures
 from linegram.link.voice import VoiceParameters
 from linegram.media.control import (
@@ -289,6 +293,33 @@ def test_digits_without_an_agreement_on_them_are_dropped(room: Room) -> None:
     room.exchange.obey(PressDigits(PBX, "12"), room.now)
     room.run(3)
     assert {packet[1] & 0x7F for packet in room.received()} == {8}
+
+
+def test_digits_in_the_audio_sound_in_place_of_what_is_said_and_then_it_goes_on(room: Room) -> None:
+    leg = room.open_voice()
+    leg.to_hear = tone(400, leg.sample_hz)
+    room.open_pbx()
+    room.exchange.obey(ConnectAudio(CALL), room.now)
+    room.exchange.obey(PressDigits(PBX, "15#", in_band=True), room.now)
+    detector, law = KeypadDetector(8000), G711Codec("PCMA")
+    room.run(40)
+    heard = [law.decode(packet[12:]) for packet in room.received()]
+    assert [digit for frame in heard for digit in detector.hear(frame)] == ["1", "5", "#"]
+    assert has_tone(heard[-1], 400, 8000)
+
+
+def test_keys_in_the_audio_of_a_pbx_without_another_way_are_reported(room: Room) -> None:
+    room.open_pbx(has_keypad_tones=True)
+    law, number = G711Codec("PCMA"), itertools.count()
+    for digit in "42*":
+        generator = ToneGenerator(keypad_cadence(digit), 8000)
+        while not generator.is_finished:
+            n = next(number)
+            head = struct.pack("!BBHII", 0x80, 8, n, n * 160, 7)
+            room.pbx.sendto(head + law.encode(generator.frame()), ("127.0.0.1", room.port))
+            room.run(1)
+    room.run(10)
+    assert [one.digit for one in room.events() if isinstance(one, DigitReceived)] == ["4", "2", "*"]
 
 
 def test_commands_about_unknown_calls_and_legs_are_ignored(room: Room) -> None:

@@ -50,6 +50,10 @@ class Agent:
                 commands.RingPbx: pbx_legs.ring,
                 commands.AnswerPbx: pbx_legs.answer,
                 commands.EndPbx: pbx_legs.end,
+                commands.HoldPbx: pbx_legs.moves.hold,
+                commands.TransferPbxCall: pbx_legs.moves.transfer_call,
+                commands.JoinPbx: pbx_legs.moves.join,
+                commands.PressDigits: pbx_legs.digits.press,
                 commands.OpenVoice: voice_legs.open,
                 commands.SignalVoice: voice_legs.signal,
                 commands.CloseVoice: voice_legs.close,
@@ -77,7 +81,7 @@ class Agent:
 
     def take_sip_event(self, event: sip.SipEvent) -> None:
         """Take what happened at a PBX."""
-        if isinstance(event, sip.RegistrationChanged):
+        if isinstance(event, sip.RegistrationChanged | sip.MessagesWaiting):
             self._registrations.take(event)
         else:
             self._pbx_legs.take(event)

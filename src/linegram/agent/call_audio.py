@@ -20,6 +20,9 @@ class CallAudio(Protocol):
     def connect_pbx_leg(self, leg_id: LegId, remote: RemoteMedia) -> None:
         """Exchange RTP as offer and answer agreed; again after every new agreement."""
 
+    def press_digits(self, leg_id: LegId, digits: str, *, in_band: bool = False) -> None:
+        """Press keys towards the PBX: as telephone events, or as tones in the audio."""
+
     def close_pbx_leg(self, leg_id: LegId) -> None:
         """Free a leg's ports while its call goes on."""
 

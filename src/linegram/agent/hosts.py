@@ -164,9 +164,9 @@ class HostPool:
         """Exchange RTP as offer and answer agreed; again after every new agreement."""
         self._send_for_leg(leg_id, ConnectPbxLeg(leg_id, remote))
 
-    def press_digits(self, leg_id: LegId, digits: str) -> None:
+    def press_digits(self, leg_id: LegId, digits: str, *, in_band: bool = False) -> None:
         """Press keys towards the PBX."""
-        self._send_for_leg(leg_id, PressDigits(leg_id, digits))
+        self._send_for_leg(leg_id, PressDigits(leg_id, digits, in_band))
 
     def close_pbx_leg(self, leg_id: LegId) -> None:
         """Free a leg's ports while its call goes on."""

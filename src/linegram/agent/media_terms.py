@@ -49,4 +49,5 @@ def remote_media(stream: AudioStream, *, is_early: bool = False) -> RemoteMedia:
         format_parameters=stream.codec.fmtp,
         direction=Direction(stream.direction.value),
         is_early=is_early,
+        has_keypad_tones=event is None,
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from linegram.agent.media_terms import local_audio, remote_media
+from linegram.errors import RemoteProtocolError
 from linegram.link.accounts import SipAccountSettings
 from linegram.media.control import LocalMedia, RemoteMedia
 from linegram.outcomes import EndReason
@@ -44,11 +45,32 @@ class PbxLeg:
     stream: AudioStream | None = None
     early_fork: str | None = None
     ended_by_us: EndReason | None = None
+    is_up: bool = False
+    is_hold_wanted: bool = False
+    was_held_by_far: bool = False
+    before_change: tuple[LocalAudio, Sdp | None] | None = None
+    is_transferring: bool = False
+    is_transfer_taken: bool = False
 
     @property
     def codec(self) -> str:
         """The codec that was agreed, empty before."""
         return "" if self.stream is None else self.stream.codec.name
+
+    @property
+    def is_held_by_us(self) -> bool:
+        """We want nothing from the far side."""
+        return self.local is not None and not self.local.direction.receives
+
+    @property
+    def is_held_by_far(self) -> bool:
+        """The far side wants nothing from us."""
+        return self.stream is not None and self.stream.is_held_by_peer
+
+    @property
+    def is_changing(self) -> bool:
+        """A re-INVITE of ours is under way."""
+        return self.before_change is not None
 
     def place(self, media: LocalMedia, session_id: str) -> None:
         """Learn where this leg receives RTP."""
@@ -56,12 +78,12 @@ class PbxLeg:
 
     def offer(self) -> bytes:
         """Make our offer: the first one, or for a re-INVITE without any."""
-        self.our_sdp = make_offer(self._placed(), self.our_sdp, theirs=self.their_sdp)
+        self.our_sdp = make_offer(self.placed(), self.our_sdp, theirs=self.their_sdp)
         return bytes(self.our_sdp)
 
     def answer(self, offer: Sdp) -> bytes:
         """Answer an offer. Raises NoCommonCodecError."""
-        answered = answer(offer, self._placed(), self.our_sdp)
+        answered = answer(offer, self.placed(), self.our_sdp)
         self.our_sdp, self.their_sdp, self.stream = answered.sdp, offer, answered.stream
         return bytes(answered.sdp)
 
@@ -78,7 +100,18 @@ class PbxLeg:
             return None
         return remote_media(self.stream, is_early=self.stage is not LegStage.ANSWERED)
 
-    def _placed(self) -> LocalAudio:
+    def placed(self) -> LocalAudio:
+        """Return our side of the audio; there must be a port."""
         if self.local is None:
             raise RuntimeError(f"leg {self.leg_id} has no RTP port yet")
         return self.local
+
+
+def read_offer(sdp: bytes) -> Sdp | RemoteProtocolError | None:
+    """Read an offer; None if there is none."""
+    if not sdp:
+        return None
+    try:
+        return Sdp.parse(sdp)
+    except RemoteProtocolError as error:
+        return error

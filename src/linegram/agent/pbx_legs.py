@@ -4,7 +4,6 @@ Runs in the worker's event loop. Only the opening of RTP ports is waited for;
 a leg that ends meanwhile takes nothing of it.
 """
 
-import asyncio
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -14,23 +13,23 @@ import structlog
 from linegram.agent.call_audio import CallAudio
 from linegram.agent.media_terms import has_common_codec
 from linegram.agent.outcomes import reason_of_end
-from linegram.agent.pbx_leg import LegStage, PbxLeg
+from linegram.agent.pbx_digits import PbxDigits
+from linegram.agent.pbx_leg import LegStage, PbxLeg, read_offer
+from linegram.agent.pbx_moves import PbxMoves
+from linegram.agent.pbx_placing import PbxPlacing
 from linegram.agent.sip_ports import SipCalls
-from linegram.errors import LocalProtocolError, RemoteProtocolError, UnavailableError
+from linegram.errors import LocalProtocolError, RemoteProtocolError
 from linegram.link import commands, events
 from linegram.link.accounts import SipAccountSettings
-from linegram.media.control import LocalMedia
 from linegram.outcomes import EndReason
 from linegram.sip import events as sip
 from linegram.sip.events import CallHandle
 from linegram.sip.offer_answer import NoCommonCodecError
-from linegram.sip.sdp import Sdp
 from linegram.sip.uri import SipUri
 from linegram.units import AccountId, CallId, LegId, mask_number
 
 _log = structlog.get_logger()
 
-_WILDCARDS: Final = frozenset({"0.0.0.0", "::"})
 _NOT_ACCEPTABLE: Final = 488
 _UNAVAILABLE: Final = 503
 
@@ -56,20 +55,25 @@ class PbxLegs:
         self._report = report
         self._accounts = accounts
         self._new_id = new_id
-        self._new_session_id = new_session_id
         self._legs: dict[LegId, PbxLeg] = {}
         self._by_handle: dict[CallHandle, PbxLeg] = {}
-        self._tasks: dict[LegId, asyncio.Task[None]] = {}
-        self._waiting: dict[LegId, list[Callable[[], None]]] = {}
+        self._placing = PbxPlacing(
+            calls,
+            pool,
+            new_session_id=new_session_id,
+            on_failed=lambda leg_id: self.cut(leg_id, EndReason.NO_CAPACITY),
+        )
+        self.moves = PbxMoves(calls, self, report)
+        self.digits = PbxDigits(calls, pool, find=self.find, of_handle=self.of_handle, report=report)
         self._on_sip: Mapping[type, Callable[[Any], None]] = MappingProxyType(
             {
                 sip.InviteReceived: self._receive,
                 sip.ProgressReceived: self._progress,
                 sip.CallAnswered: self._answered,
                 sip.CallConfirmed: self._confirmed,
-                sip.ReofferReceived: self._reoffered,
-                sip.ReofferConfirmed: self._reoffer_confirmed,
+                sip.InfoReceived: self.digits.take_info,
                 sip.CallEnded: self._ended,
+                **self.moves.on_sip,
             }
         )
 
@@ -88,20 +92,20 @@ class PbxLegs:
                 call_id=command.call_id, leg_id=command.leg_id, settings=settings, stage=LegStage.PREPARING
             )
         )
-        self._when_placed(leg, lambda: self._invite(leg, command.number))
+        self._placing.when_placed(leg, lambda: self._invite(leg, command.number))
 
     def ring(self, command: commands.RingPbx) -> None:
         """Tell the calling PBX that the employee's phone rings; open the port that the answer needs."""
         leg = self._legs.get(command.leg_id)
         if leg is not None and leg.stage is LegStage.ARRIVED and leg.handle is not None:
             self._sip.ring(leg.handle)
-            self._when_placed(leg, lambda: None)
+            self._placing.when_placed(leg, lambda: None)
 
     def answer(self, command: commands.AnswerPbx) -> None:
         """Answer the PBX's call once its RTP port is open."""
         leg = self._legs.get(command.leg_id)
         if leg is not None and leg.stage is LegStage.ARRIVED:
-            self._when_placed(leg, lambda: self._answer(leg))
+            self._placing.when_placed(leg, lambda: self._answer(leg))
 
     def end(self, command: commands.EndPbx) -> None:
         """End a leg in whatever stage it is."""
@@ -123,19 +127,48 @@ class PbxLegs:
     def __len__(self) -> int:
         return len(self._legs)
 
+    # ---- what moves and digits need of the legs
+
+    def find(self, leg_id: LegId) -> PbxLeg | None:
+        """Return the leg if it is not over."""
+        return self._legs.get(leg_id)
+
+    def of_handle(self, handle: CallHandle) -> PbxLeg | None:
+        """Return the leg whose SIP call this is."""
+        return self._by_handle.get(handle)
+
+    def take_over(self, leg: PbxLeg, handle: CallHandle) -> None:
+        """Let another SIP call be the leg's from now on; its dialog is stored."""
+        if leg.handle is not None:
+            self._by_handle.pop(leg.handle, None)
+        leg.handle = handle
+        self._by_handle[handle] = leg
+        self._store_dialog(leg)
+
+    def connect(self, leg: PbxLeg) -> None:
+        """Let the media host follow the leg's agreement."""
+        remote = leg.remote()
+        if remote is not None:
+            self._pool.connect_pbx_leg(leg.leg_id, remote)
+
     # ---- events of the SIP stack
 
     def take(self, event: sip.SipEvent) -> None:
         """Take an event of the SIP stack that is about a call."""
+        if self.moves.take_arriving(event):
+            return
         handler = self._on_sip.get(type(event))
         if handler is not None:
             handler(event)
 
     def _receive(self, event: sip.InviteReceived) -> None:
         settings = self._accounts.get(event.account_id)
-        offer = _read_offer(event.sdp)
+        offer = read_offer(event.sdp)
         if settings is None or isinstance(offer, RemoteProtocolError):
             self._sip.reject(event.handle, _NOT_ACCEPTABLE, "Not Acceptable Here")
+            return
+        if event.replaces is not None:
+            self.moves.replace(event, offer)
             return
         leg = self._add(
             PbxLeg(
@@ -198,27 +231,6 @@ class PbxLegs:
             return
         self._report_up(leg)
 
-    def _reoffered(self, event: sip.ReofferReceived) -> None:
-        leg = self._by_handle.get(event.handle)
-        offer = _read_offer(event.sdp)
-        if leg is None or leg.local is None or isinstance(offer, RemoteProtocolError):
-            self._sip.reject_reoffer(event.handle)
-            return
-        if offer is None:
-            self._sip.answer_reoffer(event.handle, leg.offer())
-            return
-        try:
-            self._sip.answer_reoffer(event.handle, leg.answer(offer))
-        except NoCommonCodecError:
-            self._sip.reject_reoffer(event.handle)
-            return
-        self._connect(leg)
-
-    def _reoffer_confirmed(self, event: sip.ReofferConfirmed) -> None:
-        leg = self._by_handle.get(event.handle)
-        if leg is not None and event.sdp:
-            self._agree(leg, event.sdp)
-
     def _ended(self, event: sip.CallEnded) -> None:
         leg = self._by_handle.get(event.handle)
         if leg is not None:
@@ -231,35 +243,6 @@ class PbxLegs:
         if leg.handle is not None:
             self._by_handle[leg.handle] = leg
         return leg
-
-    def _when_placed(self, leg: PbxLeg, then: Callable[[], None]) -> None:
-        """Open the leg's RTP port once, then go on, unless the leg is ending by then."""
-        if leg.local is not None:
-            then()
-        elif leg.leg_id in self._waiting:
-            self._waiting[leg.leg_id].append(then)
-        else:
-            self._waiting[leg.leg_id] = [then]
-            self._tasks[leg.leg_id] = asyncio.create_task(self._place(leg), name=f"place {leg.leg_id}")
-
-    async def _place(self, leg: PbxLeg) -> None:
-        try:
-            media = await self._pool.open_pbx_leg(leg.call_id, leg.leg_id)
-        except UnavailableError as failure:
-            _log.warning("pbx_leg_without_media", leg_id=leg.leg_id, reason=str(failure))
-            self.cut(leg.leg_id, EndReason.NO_CAPACITY)
-            return
-        if leg.stage is LegStage.ENDING:
-            return
-        leg.place(self._named(media, leg), self._new_session_id())
-        for then in self._waiting.pop(leg.leg_id, []):
-            then()
-
-    def _named(self, media: LocalMedia, leg: PbxLeg) -> LocalMedia:
-        """Put a real address where the media host is bound to all of them."""
-        if media.ip not in _WILDCARDS:
-            return media
-        return LocalMedia(self._sip.local_host(leg.settings.account_id) or media.ip, media.port)
 
     def _invite(self, leg: PbxLeg, number: str) -> None:
 
@@ -283,7 +266,7 @@ class PbxLegs:
             return
         leg.stage = LegStage.ANSWERED
         self._sip.answer(leg.handle, sdp)
-        self._connect(leg)
+        self.connect(leg)
         self._store_dialog(leg)
 
     def _agree(self, leg: PbxLeg, sdp: bytes) -> bool:
@@ -293,16 +276,13 @@ class PbxLegs:
         except RemoteProtocolError as error:
             _log.warning("answer_not_understood", leg_id=leg.leg_id, reason=str(error))
             return False
-        self._connect(leg)
+        self.connect(leg)
         return True
 
-    def _connect(self, leg: PbxLeg) -> None:
-        remote = leg.remote()
-        if remote is not None:
-            self._pool.connect_pbx_leg(leg.leg_id, remote)
-
     def _report_up(self, leg: PbxLeg) -> None:
-        self._report(events.PbxAnswered(leg.leg_id, leg.codec))
+        if not leg.is_up:  # a leg whose SIP call was replaced has been reported
+            leg.is_up = True
+            self._report(events.PbxAnswered(leg.leg_id, leg.codec))
         self._store_dialog(leg)
 
     def _store_dialog(self, leg: PbxLeg) -> None:
@@ -327,25 +307,14 @@ class PbxLegs:
         self._legs.pop(leg.leg_id, None)
         if leg.handle is not None:
             self._by_handle.pop(leg.handle, None)
-        self._waiting.pop(leg.leg_id, None)
-        task = self._tasks.pop(leg.leg_id, None)
-        if task is not None and task is not asyncio.current_task():
-            task.cancel()
+        self._placing.forget(leg.leg_id)
+        self.digits.forget(leg.leg_id)
+        self.moves.leg_ended(leg, by_far=ended is not None and ended.cause is sip.EndCause.REMOTE_BYE)
         self._pool.close_pbx_leg(leg.leg_id)
         if ended is None:
             self._report(events.PbxEnded(leg.leg_id, reason))
         else:
             self._report(events.PbxEnded(leg.leg_id, reason, ended.status, ended.reason, ended.retry_after_s))
-
-
-def _read_offer(sdp: bytes) -> Sdp | RemoteProtocolError | None:
-    """Read an offer; None if there is none."""
-    if not sdp:
-        return None
-    try:
-        return Sdp.parse(sdp)
-    except RemoteProtocolError as error:
-        return error
 
 
 def _target(number: str) -> SipUri | str:

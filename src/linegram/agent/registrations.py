@@ -12,7 +12,7 @@ from linegram.errors import LocalProtocolError
 from linegram.link import commands, events
 from linegram.link.accounts import RegistrationState, SipAccountSettings, SipTransport
 from linegram.sip.account import AccountConfig, KeepAliveMethod, PublicPlace
-from linegram.sip.events import RegistrationChanged
+from linegram.sip.events import MessagesWaiting, RegistrationChanged
 from linegram.sip.events import RegistrationState as SipState
 from linegram.sip.flow import TransportName
 from linegram.sip.tls_terms import TlsTerms
@@ -67,8 +67,20 @@ class Registrations:
         except LocalProtocolError as error:
             _log.warning("stored_dialog_unusable", account_id=command.account.account_id, reason=str(error))
 
-    def take(self, event: RegistrationChanged) -> None:
-        """Report what became of a registration."""
+    def take(self, event: RegistrationChanged | MessagesWaiting) -> None:
+        """Report what became of a registration, or what waits in a mailbox."""
+        if isinstance(event, MessagesWaiting):
+            summary = event.summary
+            self._report(
+                events.MailboxChanged(event.account_id, summary.is_waiting, summary.new, summary.old)
+            )
+            return
+        self._report_state(event)
+        settings = self.settings.get(event.account_id)
+        if event.state is SipState.REGISTERED and settings is not None and settings.has_mailbox:
+            self._sip.watch_mailbox(event.account_id)
+
+    def _report_state(self, event: RegistrationChanged) -> None:
         state = _STATES[event.state]
         _log.info("registration_changed", account_id=event.account_id, state=state.value, status=event.status)
         self._report(

@@ -1,6 +1,6 @@
 """The SIP stack as the agent commands it: the endpoint's commands, with the transport's clock."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from linegram.sip.account import AccountConfig
@@ -33,11 +33,19 @@ class SipStack:
         return self._transport.endpoint.local_host(account_id)
 
     def invite(
-        self, account_id: AccountId, target: SipUri | str, sdp: bytes, begun: Callable[[CallHandle], None]
+        self,
+        account_id: AccountId,
+        target: SipUri | str,
+        sdp: bytes,
+        begun: Callable[[CallHandle], None],
+        *,
+        headers: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Call somebody; `begun` gets the handle before any event of the call."""
         self._transport.perform(
-            lambda endpoint, now: begun(endpoint.invite(account_id, target, sdp=sdp, now=now))
+            lambda endpoint, now: begun(
+                endpoint.invite(account_id, target, sdp=sdp, now=now, headers=headers)
+            )
         )
 
     def ring(self, handle: CallHandle) -> None:
@@ -60,6 +68,10 @@ class SipStack:
         """CANCEL or BYE."""
         self._transport.perform(lambda endpoint, now: endpoint.hang_up(handle, now))
 
+    def reoffer(self, handle: CallHandle, sdp: bytes) -> bool:
+        """Send a re-INVITE."""
+        return self._transport.perform(lambda endpoint, now: endpoint.reoffer(handle, sdp, now))
+
     def answer_reoffer(self, handle: CallHandle, sdp: bytes) -> None:
         """Answer a re-INVITE."""
         self._transport.perform(lambda endpoint, now: endpoint.answer_reoffer(handle, sdp, now))
@@ -67,6 +79,34 @@ class SipStack:
     def reject_reoffer(self, handle: CallHandle) -> None:
         """Decline a re-INVITE."""
         self._transport.perform(lambda endpoint, now: endpoint.reject_reoffer(handle, now=now))
+
+    def info(self, handle: CallHandle, content_type: str, body: bytes) -> None:
+        """Send an INFO."""
+        self._transport.perform(lambda endpoint, now: endpoint.info(handle, content_type, body, now=now))
+
+    def refer(self, handle: CallHandle, target: SipUri | str) -> bool:
+        """Send a REFER."""
+        return self._transport.perform(lambda endpoint, now: endpoint.refer(handle, target, now))
+
+    def refer_to_call(self, handle: CallHandle, other: CallHandle) -> bool:
+        """Send a REFER that replaces another call."""
+        return self._transport.perform(lambda endpoint, now: endpoint.refer_to_call(handle, other, now))
+
+    def accept_refer(self, handle: CallHandle) -> None:
+        """Take a REFER."""
+        self._transport.perform(lambda endpoint, now: endpoint.accept_refer(handle, now))
+
+    def report_refer(self, handle: CallHandle, status: int, reason: str | None = None) -> None:
+        """Send a NOTIFY about a REFER."""
+        self._transport.perform(lambda endpoint, now: endpoint.report_refer(handle, status, reason, now=now))
+
+    def reject_refer(self, handle: CallHandle, status: int = 603) -> None:
+        """Decline a REFER."""
+        self._transport.perform(lambda endpoint, now: endpoint.reject_refer(handle, status, now=now))
+
+    def watch_mailbox(self, account_id: AccountId) -> None:
+        """Subscribe to an account's mailbox."""
+        self._transport.perform(lambda endpoint, now: endpoint.watch_mailbox(account_id, now))
 
     def export_dialog(self, handle: CallHandle) -> dict[str, object] | None:
         """Return what ends the dialog from another process."""

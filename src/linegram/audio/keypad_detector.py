@@ -26,6 +26,7 @@ class KeypadDetector:
 
     def __init__(self, sample_hz: int) -> None:
         """Prepare for frames at `sample_hz`."""
+        self.sample_hz = sample_hz
         self._length = round(sample_hz * _BLOCK_S)
         angles = 2.0 * math.pi / sample_hz * np.arange(self._length)
         frequencies = np.array((*KEYPAD_ROWS_HZ, *KEYPAD_COLUMNS_HZ), np.float64)

@@ -132,17 +132,21 @@ class CallRunner:
         if call is None:
             _log.debug("report_of_unknown_leg", leg_id=leg_id, report=type(report).__name__)
             return
-        if isinstance(report, reports.PbxAnswered):
-            call.codec = report.codec
-        elif isinstance(report, reports.PbxEnded):
-            call.sip_status = report.status
-            call.retry_after_s = report.retry_after_s
-        elif isinstance(report, reports.VoiceConnected):
-            self._note_engine(call)
-        elif isinstance(report, reports.VoiceSignalled):
-            self._outside.phone.signal(leg_id, report.payload)
-        elif isinstance(report, reports.DialogStored):
-            self._note_leg(call, leg_id, {"account_id": report.account_id, "dialog": report.dialog})
+        match report:
+            case reports.PbxAnswered():
+                call.codec = report.codec
+            case reports.PbxEnded():
+                call.sip_status = report.status
+                call.retry_after_s = report.retry_after_s
+            case reports.PbxPartyChanged():
+                call.number, call.name = report.number, report.name
+                self._outside.cards.update(call.call_id, call.card())
+            case reports.VoiceConnected():
+                self._note_engine(call)
+            case reports.VoiceSignalled():
+                self._outside.phone.signal(leg_id, report.payload)
+            case reports.DialogStored():
+                self._note_leg(call, leg_id, {"account_id": report.account_id, "dialog": report.dialog})
         self._translate(call, report, _FROM_WORKER)
 
     def take_figures(self, measured: reports.CallMeasured) -> None:

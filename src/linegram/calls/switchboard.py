@@ -68,6 +68,8 @@ class Switchboard:
                 self._outside.registration_changed(report)
             case reports.PbxCallArrived():
                 self._receive(report)
+            case reports.MailboxChanged(account_id, is_waiting, new):
+                _log.info("mailbox_changed", account_id=account_id, is_waiting=is_waiting, new=new)
             case reports.CallMeasured():
                 self._runner.take_figures(report)
             case _:

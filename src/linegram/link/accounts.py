@@ -53,7 +53,7 @@ class SipAccountSettings(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     `contact_token` marks the account's Contact; the same one after a restart replaces the old binding.
     A `port` of 0 means that DNS says where the server is. `trusted` are addresses and networks from which
     calls are taken besides the server's own. `public_address` is `host` or `host:port`. An account with
-    `is_registering` off is known to the PBX by its address.
+    `is_registering` off is known to the PBX by its address. `dtmf` are the ways to send digits, best first.
     """
 
     account_id: AccountId
@@ -76,6 +76,8 @@ class SipAccountSettings(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     keep_alive: KeepAlive = KeepAlive.CRLF
     is_registering: bool = True
     has_tcp_for_large: bool = False
+    dtmf: tuple[str, ...] = ("rfc2833", "info", "inband")
+    has_mailbox: bool = False
 
     def __repr__(self) -> str:
         return f"SipAccountSettings({self.account_id}, {self.username}@{self.server}:{self.port})"

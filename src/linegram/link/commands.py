@@ -66,6 +66,34 @@ class EndPbx(msgspec.Struct, frozen=True, tag=True):
     retry_after_s: int | None = None
 
 
+class HoldPbx(msgspec.Struct, frozen=True, tag=True):
+    """Put the party on a PBX leg on hold, or take it back; PbxHoldChanged tells what came of it."""
+
+    leg_id: LegId
+    is_held: bool = True
+
+
+class TransferPbxCall(msgspec.Struct, frozen=True, tag=True):
+    """Ask the PBX to connect a leg's party with `number`, without us (blind); PbxCallTransferEnded answers."""
+
+    leg_id: LegId
+    number: str
+
+
+class JoinPbx(msgspec.Struct, frozen=True, tag=True):
+    """Ask the PBX to connect the parties of two legs, without us (attended); PbxCallTransferEnded answers."""
+
+    leg_id: LegId
+    other_leg_id: LegId
+
+
+class PressDigits(msgspec.Struct, frozen=True, tag=True):
+    """Press keys towards the PBX, in the first way of the account's that works on this leg."""
+
+    leg_id: LegId
+    digits: str
+
+
 class EndStoredDialog(msgspec.Struct, frozen=True, tag=True):
     """Send BYE in a dialog that an earlier process left behind; `dialog` is from DialogStored."""
 
@@ -122,6 +150,10 @@ Command = (
     | RingPbx
     | AnswerPbx
     | EndPbx
+    | HoldPbx
+    | TransferPbxCall
+    | JoinPbx
+    | PressDigits
     | EndStoredDialog
     | OpenVoice
     | SignalVoice

@@ -70,6 +70,51 @@ class PbxEnded(msgspec.Struct, frozen=True, tag=True):
     retry_after_s: int | None = None
 
 
+class PbxHoldChanged(msgspec.Struct, frozen=True, tag=True):
+    """Who holds a PBX leg now: we, the far side. After a HoldPbx that was refused it says what still is."""
+
+    leg_id: LegId
+    is_held_by_us: bool
+    is_held_by_far: bool
+
+
+class PbxPartyChanged(msgspec.Struct, frozen=True, tag=True):
+    """The PBX put somebody else on a leg; the call goes on with him."""
+
+    leg_id: LegId
+    number: str
+    name: str = ""
+
+
+class PbxCallTransferProgressed(msgspec.Struct, frozen=True, tag=True):
+    """The PBX has taken a transfer, or tells how far the new call has come (a SIP status)."""
+
+    leg_id: LegId
+    status: int
+
+
+class PbxCallTransferEnded(msgspec.Struct, frozen=True, tag=True):
+    """What came of a transfer; `is_done` says that the parties talk without us.
+
+    Not `is_taken`: the PBX does no transfers in this way, and nobody was called.
+    """
+
+    leg_id: LegId
+    is_done: bool
+    is_taken: bool
+    status: int = 0
+    text: str = ""
+
+
+class MailboxChanged(msgspec.Struct, frozen=True, tag=True):
+    """How many voice messages wait for an account at the PBX."""
+
+    account_id: AccountId
+    is_waiting: bool
+    new: int = 0
+    old: int = 0
+
+
 class DialogStored(msgspec.Struct, frozen=True, tag=True):
     """What a later process needs to end this PBX leg with BYE."""
 
@@ -131,6 +176,11 @@ Event = (
     | EarlyMediaStarted
     | PbxAnswered
     | PbxEnded
+    | PbxHoldChanged
+    | PbxPartyChanged
+    | PbxCallTransferProgressed
+    | PbxCallTransferEnded
+    | MailboxChanged
     | DialogStored
     | DigitReceived
     | VoiceSignalled

@@ -47,7 +47,8 @@ class RemoteMedia(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     `ip` is a literal address: a host name would have to be looked up in the middle of the audio.
     `codec` is the one we send; `other_codecs` are the agreed payload types that the peer may send besides.
     `max_ptime_ms` is the longest packet that the peer takes, None when it names no limit.
-    `is_early` says that the call is not answered: then nobody misses media.
+    `is_early` says that the call is not answered: then nobody misses media. `has_keypad_tones` says that
+    the peer has no other way in the audio to press keys: then they are listened for.
     """
 
     ip: str
@@ -62,6 +63,7 @@ class RemoteMedia(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     format_parameters: str = ""
     direction: Direction = Direction.BOTH
     is_early: bool = False
+    has_keypad_tones: bool = False
 
 
 class HostSettings(msgspec.Struct, frozen=True, tag=True, kw_only=True):
@@ -96,10 +98,11 @@ class ConnectPbxLeg(msgspec.Struct, frozen=True, tag=True):
 
 
 class PressDigits(msgspec.Struct, frozen=True, tag=True):
-    """Press keys towards the PBX, as telephone events."""
+    """Press keys towards the PBX: as telephone events, or as tones in the audio."""
 
     leg_id: LegId
     digits: str
+    in_band: bool = False
 
 
 class ClosePbxLeg(msgspec.Struct, frozen=True, tag=True):

@@ -79,8 +79,8 @@ class Exchange:
                 self._open_pbx_leg(command)
             case ConnectPbxLeg(leg_id, remote):
                 self._with_pbx_leg(leg_id, lambda leg: leg.connect(remote, now))
-            case PressDigits(leg_id, digits):
-                self._with_pbx_leg(leg_id, lambda leg: leg.press(digits))
+            case PressDigits(leg_id, digits, in_band):
+                self._with_pbx_leg(leg_id, lambda leg: leg.press(digits, in_band=in_band))
             case ClosePbxLeg(leg_id):
                 self._close_pbx_leg(leg_id, now)
             case OpenVoice():

@@ -8,11 +8,13 @@ from typing import Final
 import structlog
 
 from linegram.audio.frame import NARROWBAND_HZ, PcmFrame
+from linegram.audio.keypad_detector import KeypadDetector
 from linegram.audio.resample import Resampler
 from linegram.errors import LocalProtocolError, UnavailableError
 from linegram.link.events import DigitReceived
 from linegram.link.figures import LegFigures
 from linegram.media.control import Direction, HostSettings, MediaSilent, RemoteMedia
+from linegram.media.keypad_sound import KeypadSound
 from linegram.media.latch import Latch
 from linegram.media.sockets import MediaSockets
 from linegram.media.stream import RtpStream, StreamSettings
@@ -44,6 +46,9 @@ class PbxLeg:
         self._watch = MediaWatch(settings.first_media_limit_s, settings.media_limit_s)
         self._inwards = Resampler(NARROWBAND_HZ, NARROWBAND_HZ)
         self._outwards = Resampler(NARROWBAND_HZ, NARROWBAND_HZ)
+        self._keypad = KeypadSound()
+        self._detector: KeypadDetector | None = None
+        self._heard_keys: list[str] = []
         self._ticks = 0
 
     @property
@@ -71,6 +76,7 @@ class PbxLeg:
         self._remote = remote
         self._rtp.agree((remote.ip, remote.port))
         self._rtcp.agree((remote.ip, remote.rtcp_port))
+        self._listen_for_keys(is_wanted=remote.has_keypad_tones)
         if remote.direction.may_receive and not remote.is_early:
             self._watch.expect(now)
         else:
@@ -101,14 +107,21 @@ class PbxLeg:
             return None
         if (self._inwards.from_hz, self._inwards.to_hz) != (stream.sample_hz, to_hz):
             self._inwards = Resampler(stream.sample_hz, to_hz)
-        return self._inwards.convert(stream.pull(now))
+        frame = stream.pull(now)
+        if self._detector is not None:
+            self._heard_keys += self._detector.hear(frame)
+        return self._inwards.convert(frame)
 
     def push(self, frame: PcmFrame, from_hz: int, now: float) -> None:
         """Say 20 ms, and the report that is due; on hold the time passes unsent."""
         self._ticks += 1
         if self._stream is None or self._remote is None:
             return
-        self._send(self._stream.push(self._fitting(frame, from_hz, self._stream.sample_hz), now), now)
+        to_hz = self._stream.sample_hz
+        fitting = self._fitting(frame, from_hz, to_hz)
+        if self._keypad.is_sounding and fitting is not None:
+            fitting = self._keypad.frame(to_hz)
+        self._send(self._stream.push(fitting, now), now)
 
     @property
     def passes_opus(self) -> bool:
@@ -116,7 +129,8 @@ class PbxLeg:
         stream, remote = self._stream, self._remote
         if stream is None or remote is None or remote.direction is not Direction.BOTH:
             return False
-        return _takes_long_packets(remote) and stream.passes_opus
+        has_keys = self._keypad.is_sounding or self._detector is not None
+        return _takes_long_packets(remote) and stream.passes_opus and not has_keys
 
     def pull_opus(self) -> Sequence[PassedPacket]:
         """Take the packets that came, unopened."""
@@ -128,9 +142,12 @@ class PbxLeg:
         if self._stream is not None:
             self._send(self._stream.push_opus(packets, now), now)
 
-    def press(self, digits: str) -> None:
-        """Send digits as telephone events; without an agreement on them they are dropped."""
+    def press(self, digits: str, *, in_band: bool = False) -> None:
+        """Send digits as telephone events, which need an agreement, or as tones in place of the audio."""
         if self._stream is None:
+            return
+        if in_band:
+            self._keypad.press(digits)
             return
         for digit in digits:
             try:
@@ -142,7 +159,8 @@ class PbxLeg:
     def reports(self, now: float) -> Iterator[DigitReceived | MediaSilent]:
         """Give what happened since the last time."""
         if self._stream is not None:
-            for digit in self._stream.take_digits():
+            keys, self._heard_keys = self._heard_keys, []
+            for digit in (*self._stream.take_digits(), *keys):
                 yield DigitReceived(self.leg_id, digit)
         if self._watch.is_silent(now):
             yield MediaSilent(self.leg_id)
@@ -185,6 +203,12 @@ class PbxLeg:
         if (self._outwards.from_hz, self._outwards.to_hz) != (from_hz, to_hz):
             self._outwards = Resampler(from_hz, to_hz)
         return self._outwards.convert(frame)
+
+    def _listen_for_keys(self, *, is_wanted: bool) -> None:
+        if not is_wanted or self._stream is None:
+            self._detector = None
+        elif self._detector is None or self._detector.sample_hz != self._stream.sample_hz:
+            self._detector = KeypadDetector(self._stream.sample_hz)
 
     def _drain_rtcp(self, now: float) -> None:
         for datagram, source in self.sockets.received_rtcp():

@@ -135,6 +135,7 @@ def link_settings(account: SipAccount, contact_token: str = "") -> SipAccountSet
         display_name=account.name,
         codecs=account.codecs,
         contact_token=contact_token,
+        dtmf=tuple(method.value for method in account.dtmf),
     )
 
 

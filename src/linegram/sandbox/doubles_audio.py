@@ -30,6 +30,7 @@ class AudioDouble:
         self.signals: list[tuple[LegId, bytes]] = []
         self.connected: list[CallId] = []
         self.tones: list[tuple[CallId, Tone]] = []
+        self.pressed: list[tuple[LegId, str, bool]] = []
         self._sink = sink
         self._ports: dict[LegId, int] = {}
         self._last_port = 20_000
@@ -52,6 +53,11 @@ class AudioDouble:
         """Note what was agreed."""
         if leg_id in self.legs:
             self.agreements.setdefault(leg_id, []).append(remote)
+
+    def press_digits(self, leg_id: LegId, digits: str, *, in_band: bool = False) -> None:
+        """Note the keys and how they were pressed."""
+        if leg_id in self.legs:
+            self.pressed.append((leg_id, digits, in_band))
 
     def close_pbx_leg(self, leg_id: LegId) -> None:
         """Free a leg's ports."""
