@@ -19,6 +19,7 @@ SECRET = "correct horse battery staple"
 
 # msgpack holds integers of 64 bits; what it cannot hold is not plain data of ours.
 INTEGERS = st.integers(min_value=-(2**63), max_value=2**63 - 1)
+FLOATS = st.floats(allow_nan=False)
 PLAIN = st.recursive(
     st.none() | st.booleans() | INTEGERS | st.text(max_size=8) | st.binary(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
@@ -38,7 +39,7 @@ def of_type(kind: object) -> st.SearchStrategy[object]:
     simple = {
         int: INTEGERS,
         AccountId: INTEGERS,
-        float: st.floats(allow_nan=False),
+        float: FLOATS,
         str: st.text(max_size=12),
         CallId: st.text(max_size=12),
         LegId: st.text(max_size=12),
@@ -46,7 +47,7 @@ def of_type(kind: object) -> st.SearchStrategy[object]:
         bool: st.booleans(),
         type(None): st.none(),
         SipAccountSettings: st.deferred(lambda: strategy_of(SipAccountSettings)),
-        LegFigures: st.deferred(lambda: strategy_of(LegFigures)),
+        LegFigures: st.builds(LegFigures, packets_lost=INTEGERS, jitter_ms=FLOATS, mos=st.none() | FLOATS),
         VoiceParameters: st.deferred(lambda: strategy_of(VoiceParameters)),
     }
     if kind in simple:
