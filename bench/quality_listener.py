@@ -6,6 +6,7 @@ import time
 from multiprocessing.connection import Connection
 
 import msgspec
+import structlog
 
 from linegram.audio.frame import PcmFrame, silence
 from linegram.link.voice import NTGCALLS, VoiceParameters
@@ -66,6 +67,7 @@ def go_first() -> None:
 
 def listen(engine_name: str, parameters: VoiceParameters, far_end: Connection, control: Connection) -> None:
     """Join the call and listen until told to stop; then hand over what was heard, and leave when told."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     sys.setswitchinterval(0.0005)
     go_first()
     engine = make_engine(engine_name)

@@ -251,9 +251,11 @@ Fate = tuple[bool, int, bool]
     st.lists(st.tuples(st.booleans(), st.integers(0, 500), st.booleans()), min_size=1, max_size=120),
 )
 def test_any_order_loss_and_doubling_gives_one_frame_per_pull(ptime_ms: int, fates: list[Fate]) -> None:
+    """The delay stays below the slowest packet's, the largest target (240 ms), a backlog and a wait."""
     codec = far_end(ptime_ms)
     payloads = encoded(said_to(codec, 0.6), codec, ptime_ms)
     listener = Listener()
+    slowest_ms = max(delay_ms for _, delay_ms, _ in fates)
     arrivals = []
     for index, (is_lost, delay_ms, is_doubled) in enumerate(fates):
         packet = datagram(index, payloads[index % len(payloads)], ptime_ms)
@@ -263,7 +265,7 @@ def test_any_order_loss_and_doubling_gives_one_frame_per_pull(ptime_ms: int, fat
         frames = listener.hear([one for one in arrivals if listener.now - TICK_S < one[0] <= listener.now], 1)
         assert [len(frame) for frame in frames] == [160]
         assert len(listener.receiver.buffer) <= 40
-        assert listener.receiver.buffer.delay_ms(listener.now) < 1_000
+        assert listener.receiver.buffer.delay_ms(listener.now) <= slowest_ms + 600
         assert len(listener.player._pending) <= 8 * 160
 
 
