@@ -8,6 +8,7 @@ import numpy as np
 
 from linegram.voice.engine import PcmFrame, VoiceEvent, VoiceLeg, VoiceSignal, VoiceState, VoiceStateChanged
 from tests.voice.leg_process import sine_frame
+from tests.voice.priority import raised_priority
 from tests.voice.tone_check import tone_faults
 
 TICK_S: Final = 0.02
@@ -71,8 +72,12 @@ def run(
     A late tick delays those after it, for both ends alike: caught up in a burst, the ends would hear
     nothing of a relay that runs in another thread.
     """
+    with raised_priority():
+        return _run(talkers, round(seconds / TICK_S), until, look)
+
+
+def _run(talkers: list[Talker], ticks: int, until: Callable[[], bool], look: Callable[[], None]) -> bool:
     due = time.monotonic()
-    ticks = round(seconds / TICK_S)
     while ticks > 0 and not until():
         ticks -= 1
         due = max(due, time.monotonic() - TICK_S) + TICK_S
