@@ -31,9 +31,12 @@ from linegram.media.control import (
     PortRefused,
     PressDigits,
     RemoteMedia,
+    SrtpMedia,
 )
 from linegram.media.exchange import Exchange
 from linegram.outcomes import EndReason
+from linegram.rtp.srtp import SUITES, Srtp, SrtpKeys
+from linegram.sip.sdp_crypto import KEY_BYTES
 from linegram.units import CallId, LegId
 from linegram.voice.engine import RemoteMuteChanged, VoiceSignal, VoiceState, VoiceStateChanged
 from tests.media.doubles import ScriptedEngine, ScriptedLeg, free_port
@@ -359,3 +362,29 @@ def test_a_stuck_engine_is_the_end_of_the_host(room: Room, monkeypatch: pytest.M
     monkeypatch.setattr(room.open_voice(), "handle_timer", refuse, raising=True)
     with pytest.raises(UnavailableError):
         room.run(1)
+
+
+@pytest.mark.parametrize("suite", [*SUITES])
+def test_encrypted_audio_goes_both_ways_and_what_is_not_genuine_is_not_heard(room: Room, suite: str) -> None:
+    length = KEY_BYTES[suite]
+    ours, theirs = bytes(range(length)), bytes(range(100, 100 + length))
+    leg = room.open_voice()
+    leg.to_hear = tone(400, leg.sample_hz)
+    room.open_pbx(srtp=SrtpMedia(suite, ours, theirs))
+    room.exchange.obey(ConnectAudio(CALL), room.now)
+    pbx, law = Srtp(SrtpKeys(SUITES[suite], theirs, ours)), G711Codec("PCMA")
+    forger = Srtp(SrtpKeys(SUITES[suite], ours, theirs))
+    voice = ToneGenerator(parse_cadence("700/1000"), 8000)
+    for number in range(40):
+        packet = struct.pack("!BBHII", 0x80, 8, number, number * 160, 7) + law.encode(voice.frame())
+        sealed = pbx.protect(packet)
+        for datagram in (packet, forger.protect(packet), sealed, sealed):
+            room.pbx.sendto(datagram, ("127.0.0.1", room.port))
+        room.run(1)
+    packets = [pbx.open(packet) for packet in room.received()]
+    assert has_tone(law.decode(packets[-1][12:]), 400, 8000)
+    assert has_tone(np.concatenate(leg.said[-10:]), 700, leg.sample_hz)
+    room.exchange.obey(EndCall(CALL), room.now)
+    (figures,) = (one for one in room.events() if isinstance(one, CallMeasured))
+    assert figures.pbx is not None
+    assert figures.pbx.packets_received == 40, "the forged and the repeated ones do not count"

@@ -1,14 +1,16 @@
 """Offer and answer in the words of the media host, and codec names in the words of the office. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from linegram.audio.codec import available_codecs
-from linegram.media.control import Direction, LocalMedia, RemoteMedia
+from linegram.link.accounts import SipAccountSettings, SipTransport, SrtpUse
+from linegram.media.control import Direction, LocalMedia, RemoteMedia, SrtpMedia
 from linegram.sip.audio_stream import G722, OPUS, PCMA, PCMU, AudioStream, CodecOffer, LocalAudio
 from linegram.sip.offer_answer import NoCommonCodecError, answer
 from linegram.sip.sdp import Sdp
+from linegram.sip.sdp_crypto import NO_SRTP, LocalSrtp, SrtpPolicy
 
 _CODECS: Final[Mapping[str, CodecOffer]] = MappingProxyType(
     {"opus": OPUS, "g722": G722, "alaw": PCMA, "mulaw": PCMU}
@@ -16,18 +18,28 @@ _CODECS: Final[Mapping[str, CodecOffer]] = MappingProxyType(
 _NOWHERE: Final = LocalMedia("0.0.0.0", 9)
 
 
-def local_audio(local: LocalMedia, codecs: Sequence[str], session_id: str) -> LocalAudio:
+def local_audio(
+    local: LocalMedia, codecs: Sequence[str], session_id: str, srtp: LocalSrtp = NO_SRTP
+) -> LocalAudio:
     """Describe our side of the audio; codecs that do not work on this machine are left out."""
     working = {codec.name.lower() for codec in available_codecs()}
     known = (_CODECS[name] for name in codecs if name in _CODECS)
     ours = tuple(codec for codec in known if codec.name.lower() in working)
-    return LocalAudio(local.ip, local.port, ours, session_id)
+    return LocalAudio(local.ip, local.port, ours, session_id, srtp=srtp)
 
 
-def has_common_codec(offer: Sdp, codecs: Sequence[str]) -> bool:
+def local_srtp(settings: SipAccountSettings, random_bytes: Callable[[int], bytes]) -> LocalSrtp:
+    """Make the keys for one call of an account; encryption is preferred where TLS protects them in SIP."""
+    use = settings.srtp
+    if use is SrtpUse.AUTO:
+        use = SrtpUse.PREFERRED if settings.transport is SipTransport.TLS else SrtpUse.OFF
+    return LocalSrtp.with_keys(SrtpPolicy(use.value), random_bytes)
+
+
+def has_common_codec(offer: Sdp, codecs: Sequence[str], srtp: LocalSrtp = NO_SRTP) -> bool:
     """Say whether an offer could be answered, before there is a port to answer it with."""
     try:
-        answer(offer, local_audio(_NOWHERE, codecs, "0"))
+        answer(offer, local_audio(_NOWHERE, codecs, "0", srtp))
     except NoCommonCodecError:
         return False
     return True
@@ -35,7 +47,7 @@ def has_common_codec(offer: Sdp, codecs: Sequence[str]) -> bool:
 
 def remote_media(stream: AudioStream, *, is_early: bool = False) -> RemoteMedia:
     """Tell the media host what was agreed."""
-    event = stream.telephone_event
+    event, secret = stream.telephone_event, stream.srtp
     return RemoteMedia(
         ip=stream.remote_address,
         port=stream.remote_port,
@@ -50,4 +62,5 @@ def remote_media(stream: AudioStream, *, is_early: bool = False) -> RemoteMedia:
         direction=Direction(stream.direction.value),
         is_early=is_early,
         has_keypad_tones=event is None,
+        srtp=None if secret is None else SrtpMedia(secret.suite, secret.ours, secret.theirs),
     )

@@ -12,6 +12,7 @@ from linegram.sip.audio_stream import AudioStream, LocalAudio
 from linegram.sip.events import CallHandle
 from linegram.sip.offer_answer import answer, make_offer, read_answer
 from linegram.sip.sdp import Sdp
+from linegram.sip.sdp_crypto import NO_SRTP, LocalSrtp
 from linegram.units import CallId, LegId
 
 
@@ -45,6 +46,7 @@ class PbxLeg:
     stream: AudioStream | None = None
     early_fork: str | None = None
     ended_by_us: EndReason | None = None
+    srtp: LocalSrtp = NO_SRTP
     is_up: bool = False
     is_hold_wanted: bool = False
     was_held_by_far: bool = False
@@ -74,7 +76,7 @@ class PbxLeg:
 
     def place(self, media: LocalMedia, session_id: str) -> None:
         """Learn where this leg receives RTP."""
-        self.local = local_audio(media, self.settings.codecs, session_id)
+        self.local = local_audio(media, self.settings.codecs, session_id, self.srtp)
 
     def offer(self) -> bytes:
         """Make our offer: the first one, or for a re-INVITE without any."""

@@ -4,6 +4,7 @@ Runs in the worker's event loop. Only the opening of RTP ports is waited for;
 a leg that ends meanwhile takes nothing of it.
 """
 
+import secrets
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -11,7 +12,7 @@ from typing import Any, Final
 import structlog
 
 from linegram.agent.call_audio import CallAudio
-from linegram.agent.media_terms import has_common_codec
+from linegram.agent.media_terms import has_common_codec, local_srtp
 from linegram.agent.outcomes import reason_of_end
 from linegram.agent.pbx_digits import PbxDigits
 from linegram.agent.pbx_leg import LegStage, PbxLeg, read_offer
@@ -89,7 +90,11 @@ class PbxLegs:
             return
         leg = self._add(
             PbxLeg(
-                call_id=command.call_id, leg_id=command.leg_id, settings=settings, stage=LegStage.PREPARING
+                call_id=command.call_id,
+                leg_id=command.leg_id,
+                settings=settings,
+                stage=LegStage.PREPARING,
+                srtp=local_srtp(settings, secrets.token_bytes),
             )
         )
         self._placing.when_placed(leg, lambda: self._invite(leg, command.number))
@@ -178,6 +183,7 @@ class PbxLegs:
                 stage=LegStage.ARRIVED,
                 handle=event.handle,
                 their_offer=offer,
+                srtp=local_srtp(settings, secrets.token_bytes),
             )
         )
         caller = event.caller
@@ -198,7 +204,7 @@ class PbxLegs:
                 caller.diverted_by,
             )
         )
-        if offer is not None and not has_common_codec(offer, settings.codecs):
+        if offer is not None and not has_common_codec(offer, settings.codecs, leg.srtp):
             self._refuse_codecs(leg)
 
     def _progress(self, event: sip.ProgressReceived) -> None:

@@ -197,7 +197,9 @@ class PbxMoves:
         leg.is_transferring = leg.is_transferring or is_asked
         if not is_asked:
             self._report(
-                events.PbxCallTransferEnded(leg.leg_id, is_done=False, is_taken=False, status=_BUSY_WITH_ANOTHER)
+                events.PbxCallTransferEnded(
+                    leg.leg_id, is_done=False, is_taken=False, status=_BUSY_WITH_ANOTHER
+                )
             )
 
     def _refer_progressed(self, event: sip.ReferProgressed) -> None:
@@ -212,14 +214,18 @@ class PbxMoves:
             is_done = 200 <= event.status < 300
             self._call_transfer_ended(
                 leg,
-                events.PbxCallTransferEnded(leg.leg_id, is_done, event.is_accepted, event.status, event.reason),
+                events.PbxCallTransferEnded(
+                    leg.leg_id, is_done, event.is_accepted, event.status, event.reason
+                ),
             )
 
     def leg_ended(self, leg: PbxLeg, *, by_far: bool) -> None:
         """Settle a transfer whose outcome was never told: a PBX that took it and hung up has done it."""
         if leg.is_transferring:
             is_taken = leg.is_transfer_taken
-            self._call_transfer_ended(leg, events.PbxCallTransferEnded(leg.leg_id, by_far and is_taken, is_taken))
+            self._call_transfer_ended(
+                leg, events.PbxCallTransferEnded(leg.leg_id, by_far and is_taken, is_taken)
+            )
         for handle, arriving in list(self._arriving.items()):
             if arriving.leg is leg:
                 del self._arriving[handle]

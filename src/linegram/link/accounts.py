@@ -24,6 +24,15 @@ class KeepAlive(Enum):
     OPTIONS = "options"
 
 
+class SrtpUse(Enum):
+    """Whether an account's audio is encrypted; AUTO prefers it where TLS protects the keys in SIP."""
+
+    AUTO = "auto"
+    OFF = "off"
+    PREFERRED = "preferred"
+    REQUIRED = "required"
+
+
 class RegistrationState(Enum):
     """What became of our effort to keep an account's binding."""
 
@@ -78,6 +87,7 @@ class SipAccountSettings(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     has_tcp_for_large: bool = False
     dtmf: tuple[str, ...] = ("rfc2833", "info", "inband")
     has_mailbox: bool = False
+    srtp: SrtpUse = SrtpUse.AUTO
 
     def __repr__(self) -> str:
         return f"SipAccountSettings({self.account_id}, {self.username}@{self.server}:{self.port})"

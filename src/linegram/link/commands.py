@@ -74,7 +74,7 @@ class HoldPbx(msgspec.Struct, frozen=True, tag=True):
 
 
 class TransferPbxCall(msgspec.Struct, frozen=True, tag=True):
-    """Ask the PBX to connect a leg's party with `number`, without us (blind); PbxCallTransferEnded answers."""
+    """Ask the PBX to connect a leg's party with `number`, without us; PbxCallTransferEnded answers."""
 
     leg_id: LegId
     number: str

@@ -41,6 +41,17 @@ class LocalMedia(msgspec.Struct, frozen=True, tag=True):
     port: int
 
 
+class SrtpMedia(msgspec.Struct, frozen=True, tag=True):
+    """What a leg's audio is encrypted with: the suite as SDP names it, key and salt of each direction."""
+
+    suite: str
+    ours: bytes
+    theirs: bytes
+
+    def __repr__(self) -> str:
+        return f"SrtpMedia({self.suite})"
+
+
 class RemoteMedia(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """What offer and answer settled about one audio stream.
 
@@ -64,6 +75,7 @@ class RemoteMedia(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     direction: Direction = Direction.BOTH
     is_early: bool = False
     has_keypad_tones: bool = False
+    srtp: SrtpMedia | None = None
 
 
 class HostSettings(msgspec.Struct, frozen=True, tag=True, kw_only=True):

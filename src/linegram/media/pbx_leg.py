@@ -10,16 +10,17 @@ import structlog
 from linegram.audio.frame import NARROWBAND_HZ, PcmFrame
 from linegram.audio.keypad_detector import KeypadDetector
 from linegram.audio.resample import Resampler
-from linegram.errors import LocalProtocolError, UnavailableError
+from linegram.errors import LocalProtocolError, RemoteProtocolError, UnavailableError
 from linegram.link.events import DigitReceived
 from linegram.link.figures import LegFigures
-from linegram.media.control import Direction, HostSettings, MediaSilent, RemoteMedia
+from linegram.media.control import Direction, HostSettings, MediaSilent, RemoteMedia, SrtpMedia
 from linegram.media.keypad_sound import KeypadSound
 from linegram.media.latch import Latch
 from linegram.media.sockets import MediaSockets
 from linegram.media.stream import RtpStream, StreamSettings
 from linegram.media.watch import MediaWatch
 from linegram.rtp.packet import PassedPacket, is_rtcp
+from linegram.rtp.srtp import SUITES, Srtp, SrtpKeys
 from linegram.units import LegId
 from linegram.voice.figures import leg_figures
 
@@ -46,6 +47,8 @@ class PbxLeg:
         self._watch = MediaWatch(settings.first_media_limit_s, settings.media_limit_s)
         self._inwards = Resampler(NARROWBAND_HZ, NARROWBAND_HZ)
         self._outwards = Resampler(NARROWBAND_HZ, NARROWBAND_HZ)
+        self._srtp_terms: SrtpMedia | None = None
+        self._srtp: Srtp | None = None
         self._keypad = KeypadSound()
         self._detector: KeypadDetector | None = None
         self._heard_keys: list[str] = []
@@ -74,6 +77,7 @@ class PbxLeg:
         if settings != self._settings:
             self._replace_stream(settings, now)
         self._remote = remote
+        self._protect(remote.srtp)
         self._rtp.agree((remote.ip, remote.port))
         self._rtcp.agree((remote.ip, remote.rtcp_port))
         self._listen_for_keys(is_wanted=remote.has_keypad_tones)
@@ -88,9 +92,10 @@ class PbxLeg:
         for datagram, source in self.sockets.received_rtp():
             if stream is None or not self._rtp.accepts(source):
                 continue
-            if is_rtcp(datagram):
-                stream.receive_rtcp(datagram, now)
-            elif stream.receive_rtp(datagram, now):
+            packet = self._opened(datagram)
+            if is_rtcp(packet):
+                stream.receive_rtcp(packet, now)
+            elif packet and stream.receive_rtp(packet, now):
                 self._watch.heard(now)
                 if self._rtp.note_valid(source):
                     log.debug("rtp_latched", leg_id=self.leg_id, port=source[1])
@@ -183,7 +188,8 @@ class PbxLeg:
         target = self._rtp.target
         if target is not None:
             for packet in packets:
-                self.sockets.send_rtp(packet, target)
+                protected = packet if self._srtp is None else self._srtp.protect(packet)
+                self.sockets.send_rtp(protected, target)
         if self._stream is not None:
             self._send_rtcp(self._stream.rtcp_to_send(now))
 
@@ -191,6 +197,8 @@ class PbxLeg:
         """Send a report to the peer's RTCP port; when that is its RTP port, from ours (RFC 5761)."""
         if report is None or self._remote is None:
             return
+        if self._srtp is not None:
+            report = self._srtp.protect_rtcp(report)
         if self._remote.rtcp_port == self._remote.port:
             if self._rtp.target is not None:
                 self.sockets.send_rtp(report, self._rtp.target)
@@ -212,9 +220,27 @@ class PbxLeg:
 
     def _drain_rtcp(self, now: float) -> None:
         for datagram, source in self.sockets.received_rtcp():
-            is_ours = self._stream is not None and self._rtcp.accepts(source)
-            if is_ours and self._stream is not None and self._stream.receive_rtcp(datagram, now):
+            if self._stream is None or not self._rtcp.accepts(source):
+                continue
+            report = self._opened(datagram)
+            if report and self._stream.receive_rtcp(report, now):
                 self._rtcp.note_valid(source)
+
+    def _protect(self, terms: SrtpMedia | None) -> None:
+        """Follow an agreement on encryption; the same keys go on counting where they are."""
+        if terms == self._srtp_terms:
+            return
+        self._srtp_terms = terms
+        self._srtp = None if terms is None else Srtp(SrtpKeys(SUITES[terms.suite], terms.ours, terms.theirs))
+
+    def _opened(self, datagram: bytes) -> bytes:
+        """Take the encryption off; nothing is left of what is not genuine."""
+        if self._srtp is None:
+            return datagram
+        try:
+            return self._srtp.open_rtcp(datagram) if is_rtcp(datagram) else self._srtp.open(datagram)
+        except RemoteProtocolError:
+            return b""
 
     def _replace_stream(self, settings: StreamSettings, now: float) -> None:
         try:

@@ -25,7 +25,7 @@ from linegram.voice.own.messages import (
 from linegram.voice.own.sctp.association import Association
 from linegram.voice.own.sctp.inbox import Inbox
 from linegram.voice.own.sctp.packet import ChunkType, SctpPacket, parse_data, parse_init, parse_packet
-from linegram.voice.own.srtp import PROFILES, Srtp, SrtpKeys
+from linegram.rtp.srtp import PROFILES, Srtp, SrtpKeys
 
 FOLDER = Path(__file__).parents[2] / "data" / "voice"
 MESSAGE, EMPTY, ACK = 0x7F, 0xFE, 0xFF

@@ -12,7 +12,7 @@ from linegram.voice.own.ice.candidate import Candidate, priority_of
 from linegram.voice.own.ice.stun import Address
 from linegram.voice.own.messages import Fingerprint, InitialSetup
 from linegram.voice.own.secure_path import SecurePath, is_dtls_client
-from linegram.voice.own.srtp import PROFILES, Srtp, SrtpKeys
+from linegram.rtp.srtp import PROFILES, Srtp, SrtpKeys
 
 ADDRESSES = (Address("192.0.2.1", 4000), Address("192.0.2.2", 4000))
 IDENTITY = make_identity()

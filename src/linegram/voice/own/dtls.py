@@ -18,8 +18,8 @@ from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
 from linegram.errors import RemoteProtocolError, UnavailableError
+from linegram.rtp.srtp import PROFILES, SrtpKeys
 from linegram.voice.own.messages import Fingerprint
-from linegram.voice.own.srtp import PROFILES, SrtpKeys
 
 log = structlog.get_logger()
 

@@ -12,13 +12,13 @@ import structlog
 
 from linegram.errors import RemoteProtocolError
 from linegram.rtp.packet import is_rtcp
+from linegram.rtp.srtp import Srtp
 from linegram.voice.own.data_channel import DataChannel
 from linegram.voice.own.dtls import Dtls, Identity
 from linegram.voice.own.ice.agent import Credentials, Datagram, IceAgent
 from linegram.voice.own.ice.candidate import Candidate
 from linegram.voice.own.ice.stun import Address
 from linegram.voice.own.messages import Fingerprint, InitialSetup
-from linegram.voice.own.srtp import Srtp
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""SRTP and SRTCP with the keys of a DTLS handshake (RFC 5764 section 4.2, RFC 7714)."""
+"""SRTP and SRTCP, with the keys of a DTLS handshake or of a session description (RFC 3711, RFC 7714)."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -24,7 +24,24 @@ PROFILES: Final[Mapping[bytes, Profile]] = MappingProxyType(
         b"SRTP_AES128_CM_SHA1_80": Profile(Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 16, 14),
     }
 )
-"""The profiles that we offer, best first, by the names of OpenSSL."""
+"""The profiles that we offer in DTLS, best first, by the names of OpenSSL (RFC 5764 section 4.1.2)."""
+
+SUITES: Final[Mapping[str, bytes]] = MappingProxyType(
+    {
+        "AEAD_AES_128_GCM": b"SRTP_AEAD_AES_128_GCM",
+        "AEAD_AES_256_GCM": b"SRTP_AEAD_AES_256_GCM",
+        "AES_CM_128_HMAC_SHA1_80": b"SRTP_AES128_CM_SHA1_80",
+        "AES_CM_128_HMAC_SHA1_32": b"SRTP_AES128_CM_SHA1_32",
+    }
+)
+"""The same by their names in session descriptions (RFC 4568 section 6.2), and one that DTLS does not get."""
+
+_NUMBERS: Final[Mapping[bytes, int]] = MappingProxyType(
+    {
+        **{name: profile.number for name, profile in PROFILES.items()},
+        b"SRTP_AES128_CM_SHA1_32": Policy.SRTP_PROFILE_AES128_CM_SHA1_32,
+    }
+)
 
 
 class SrtpKeys(NamedTuple):
@@ -50,7 +67,7 @@ class Srtp:
     """Protects what we send and opens what the far end sent."""
 
     def __init__(self, keys: SrtpKeys) -> None:
-        number = PROFILES[keys.profile].number
+        number = _NUMBERS[keys.profile]
         self._out = Session(Policy(keys.ours, Policy.SSRC_ANY_OUTBOUND, srtp_profile=number))
         self._in = Session(Policy(keys.theirs, Policy.SSRC_ANY_INBOUND, srtp_profile=number))
 
