@@ -9,11 +9,11 @@ import multiprocessing
 import os
 from pathlib import Path
 
+from linegram.rtp.srtp import SrtpKeys
 from linegram.voice.own.dtls import Dtls
 from linegram.voice.own.engine import OwnEngine
 from linegram.voice.own.ice.stun import Address
 from linegram.voice.own.leg import OwnLeg
-from linegram.rtp.srtp import SrtpKeys
 from tests.voice import leg_process
 from tests.voice.leg_process import Task
 from tests.voice.own.talk import Talker, run

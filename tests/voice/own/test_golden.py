@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from linegram.rtp.packet import is_rtcp, parse_rtp
+from linegram.rtp.srtp import PROFILES, Srtp, SrtpKeys
 from linegram.voice.own.acked_framing import AckedFraming, Record, parse_records
 from linegram.voice.own.box import Box
 from linegram.voice.own.ice.candidate import parse_candidate
@@ -25,7 +26,6 @@ from linegram.voice.own.messages import (
 from linegram.voice.own.sctp.association import Association
 from linegram.voice.own.sctp.inbox import Inbox
 from linegram.voice.own.sctp.packet import ChunkType, SctpPacket, parse_data, parse_init, parse_packet
-from linegram.rtp.srtp import PROFILES, Srtp, SrtpKeys
 
 FOLDER = Path(__file__).parents[2] / "data" / "voice"
 MESSAGE, EMPTY, ACK = 0x7F, 0xFE, 0xFF

@@ -6,13 +6,13 @@ import pytest
 
 from linegram.errors import RemoteProtocolError
 from linegram.rtp.packet import RtpPacket
+from linegram.rtp.srtp import PROFILES, Srtp, SrtpKeys
 from linegram.voice.own.dtls import MOST_UNREAD, MOST_UNSENT, Dtls, Identity, make_identity
 from linegram.voice.own.ice.agent import Credentials, Datagram
 from linegram.voice.own.ice.candidate import Candidate, priority_of
 from linegram.voice.own.ice.stun import Address
 from linegram.voice.own.messages import Fingerprint, InitialSetup
 from linegram.voice.own.secure_path import SecurePath, is_dtls_client
-from linegram.rtp.srtp import PROFILES, Srtp, SrtpKeys
 
 ADDRESSES = (Address("192.0.2.1", 4000), Address("192.0.2.2", 4000))
 IDENTITY = make_identity()
