@@ -55,7 +55,7 @@ def troubles_at_once(engine: OwnEngine, seeds: range) -> list[str]:
 
     run(talkers, LIMIT_S, until=lambda: all(call.is_up for call in calls.values()), look=carry)
     troubles = [f"{seed}: {call.states}" for seed, call in calls.items() if not call.is_up]
-    run(talkers, 10.0, until=lambda: all(map(_is_heard, calls.values())), look=carry)
+    run(talkers, LIMIT_S, until=lambda: all(map(_is_heard, calls.values())), look=carry)
     troubles += [f"{seed}: not heard" for seed, call in calls.items() if call.is_up and not _is_heard(call)]
     for talker in talkers:
         talker.leg.close()

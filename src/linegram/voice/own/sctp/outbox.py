@@ -23,7 +23,7 @@ _FRAGMENT_BYTES: Final = 1100
 _MOST_IN_FLIGHT: Final = 10
 _IN_FLIGHT_AFTER_LOSS: Final = 4
 _FIRST_RTO_S: Final = 0.7
-_LONGEST_RTO_S: Final = 2.0
+_LONGEST_RTO_S: Final = 1.2
 """Shorter than the RFC's: a call has 20 s for all of it, and a few kB sent once more do no harm."""
 
 _MISSING_REPORTS: Final = 3
