@@ -1,5 +1,6 @@
 """What one stream tells about another, and what people are told in the end."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -83,6 +84,9 @@ def test_what_the_peer_reports_is_told_and_foreign_blocks_are_not() -> None:
     assert stream.reports.receive(ReceiverReport(THEIRS, (about_others, about_us)).serialise(), stream.now)
     figures = stream.reports.statistics(stream.now)
     assert (figures.remote_loss_percent, figures.remote_jitter_ms) == (50.0, 20.0)
+    stream.reports.receive(ReceiverReport(THEIRS, (replace(about_us, fraction_lost=0),)).serialise(), 0.0)
+    later = stream.reports.statistics(stream.now)
+    assert (later.remote_loss_percent, later.remote_loss_mean_percent) == (0.0, 25.0)
     assert figures.round_trip_ms is None
     assert figures.remote_mos is not None
     assert figures.remote_mos < 2

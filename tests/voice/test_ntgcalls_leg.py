@@ -10,6 +10,7 @@ import pytest
 from ntgcalls import StreamMode
 
 from linegram.errors import LocalProtocolError, UnavailableError
+from linegram.link.figures import LegFigures
 from linegram.link.voice import VoiceParameters
 from linegram.outcomes import EndReason
 from linegram.voice.engine import RemoteMuteChanged, VoiceSignal, VoiceState, VoiceStateChanged
@@ -80,6 +81,29 @@ class NotedLeg:
 def make_leg(sample_hz: int = 8000) -> tuple[NtgcallsLeg, NotedEngine]:
     engine = NotedEngine()
     return NtgcallsLeg(PARAMETERS, sample_hz, 5, engine), engine  # type: ignore[arg-type]
+
+
+def test_a_muted_leg_goes_on_pushing_silence_and_keeps_nothing() -> None:
+    leg, engine = make_leg()
+    leg.report_connected()
+    loud = np.full(160, 900, np.int16)
+    leg.mute(is_muted=True)
+    leg.push(loud)
+    leg.mute(is_muted=False)
+    leg.push(loud)
+    assert [half for _, half in engine.sent] == [bytes(160)] * 2 + [loud[:80].tobytes()] * 2
+
+
+def test_it_passes_no_opus_and_tells_only_how_long_it_lasted() -> None:
+    leg, _ = make_leg()
+    assert not leg.passes_opus
+    with pytest.raises(LocalProtocolError):
+        leg.push_opus([])
+    with pytest.raises(LocalProtocolError):
+        leg.pull_opus()
+    for _ in range(50):
+        leg.pull()
+    assert leg.statistics() == LegFigures(codec="opus", duration_s=1.0)
 
 
 def test_before_it_is_connected_nothing_is_sent() -> None:

@@ -7,7 +7,7 @@ class LegFigures(msgspec.Struct, frozen=True, kw_only=True):
     """What one leg measured from its start to its end; None is what nobody could tell.
 
     `mos` is what we heard of the leg's far end, by the E-model; `worst_mos` the same in the worst of its
-    intervals of some seconds; `far_*` is what the far end reported of what it heard of us.
+    intervals of some seconds; `far_*` is what the far end reported of what it heard, losses as the mean.
     `packets_passed` of `packets_sent` went through unopened.
     """
 

@@ -51,6 +51,7 @@ class StreamStatistics:
     playout_target_ms: float
     round_trip_ms: float | None
     remote_loss_percent: float | None
+    remote_loss_mean_percent: float | None
     remote_jitter_ms: float | None
     mos: float | None
     worst_mos: float | None
@@ -153,6 +154,7 @@ class StreamReports:
             playout_target_ms=buffer.target_ms,
             round_trip_ms=self.round_trip_ms,
             remote_loss_percent=self.remote_loss_percent,
+            remote_loss_mean_percent=self._remote_loss_mean_percent(),
             remote_jitter_ms=self.remote_jitter_ms,
             mos=quality,
             worst_mos=self._meter.worst_mos if self._meter.worst_mos is not None else quality,
@@ -181,15 +183,19 @@ class StreamReports:
         """Half of the round trip, and what our own playout adds."""
         return (self.round_trip_ms or 0.0) / 2 + playout_ms
 
+    def _remote_loss_mean_percent(self) -> float | None:
+        return self._remote_loss_sum / self._remote_reports if self._remote_reports else None
+
     def _remote_mos(self) -> float | None:
         """Take the peer's own opinion, else rate its mean loss; its playout is taken for twice its jitter."""
         metrics = self._remote_metrics
         if metrics is not None and metrics.conversation_mos_tenths != UNKNOWN:
             return min(5.0, metrics.conversation_mos_tenths / 10)
-        if not self._remote_reports:
+        loss_percent = self._remote_loss_mean_percent()
+        if loss_percent is None:
             return None
         delay_ms = (self.round_trip_ms or 0.0) / 2 + 2 * (self.remote_jitter_ms or 0.0)
-        return mos(Impairments(self._codec, delay_ms, self._remote_loss_sum / self._remote_reports))
+        return mos(Impairments(self._codec, delay_ms, loss_percent))
 
     def _report(self, now: float) -> RtcpPacket:
         reception = self._receiver.reception

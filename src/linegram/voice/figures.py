@@ -22,7 +22,7 @@ def leg_figures(measured: StreamStatistics, codec: str) -> LegFigures:
         playout_ms=round(measured.playout_mean_ms, 1),
         concealed_ms=measured.frames_concealed * FRAME_MS,
         round_trip_ms=_rounded(measured.round_trip_ms, 1),
-        far_loss_percent=_rounded(measured.remote_loss_percent, 2),
+        far_loss_percent=_rounded(measured.remote_loss_mean_percent, 2),
         far_jitter_ms=_rounded(measured.remote_jitter_ms, 1),
         mos=_rounded(measured.mos, 2),
         worst_mos=_rounded(measured.worst_mos, 2),
