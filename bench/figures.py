@@ -22,6 +22,7 @@ MODULES = (
     "media_host",
     "added_delay",
     "registrations",
+    "strangers",
     "sip_calls",
     "call_setup",
     "voice_quality",
@@ -68,5 +69,6 @@ FIGURES = {
     "pesq_ntgcalls_20ms": Wanted("PESQ, ntgcalls hears the same packets"),
     "pesq_behind_ntgcalls_20ms": Wanted("PESQ less than ntgcalls', the same packets", 0.3),
     "heard_later_than_ntgcalls_20ms": Wanted("ms from mouth to ear more than ntgcalls, the same packets"),
+    "stranger_cpu_us": Wanted("µs CPU per message of a stranger that is dropped", 20.0),
     "calls_per_s_core": Wanted("calls set up and ended per second of CPU", 1270.0, is_more_better=True),
 }
