@@ -25,12 +25,11 @@ def test_each_kind_is_found_with_both_its_addresses() -> None:
         may_use_tcp=True,
     )
     assert found.turn == (
-        TurnServer(Address("192.0.2.2", 3478), "u", "p"),
-        TurnServer(Address("2001:db8::2", 3478), "u", "p"),
-        TurnServer(Address("192.0.2.4", 3480), "u", "p"),
+        TurnServer((Address("192.0.2.2", 3478), Address("2001:db8::2", 3478)), "u", "p"),
+        TurnServer((Address("192.0.2.4", 3480),), "u", "p"),
     )
     assert found.stun == (Address("192.0.2.3", 3479), Address("192.0.2.4", 3480))
-    assert found.reflectors == (ReflectorServer(Address("192.0.2.1", 599), 1, TAG),)
+    assert found.reflectors == (ReflectorServer((Address("192.0.2.1", 599),), 1, TAG),)
     assert not found.faults
     assert found.have_relay
 
@@ -44,7 +43,8 @@ def test_a_reflector_is_numbered_by_the_sorted_ids_of_all_of_them() -> None:
         reflector(20, "192.0.2.2"),
     )
     numbers = {
-        (one.address.ip, one.is_tcp): one.number for one in sort_servers(told, may_use_tcp=True).reflectors
+        (one.addresses[0].ip, one.is_tcp): one.number
+        for one in sort_servers(told, may_use_tcp=True).reflectors
     }
     assert numbers == {("192.0.2.3", False): 3, ("192.0.2.2", True): 2, ("192.0.2.2", False): 2}
     over_udp = sort_servers(told, may_use_tcp=False).reflectors
@@ -89,4 +89,4 @@ def test_whatever_is_told_little_comes_of_it(servers: list[VoiceServer], may_use
     assert max(len(found.turn), len(found.stun), len(found.faults)) <= 4
     assert len(found.reflectors) <= 6
     assert may_use_tcp or not any(one.is_tcp for one in found.reflectors)
-    assert all(0 < one.address.port < 65_536 and len(one.peer_tag) == 16 for one in found.reflectors)
+    assert all(0 < one.addresses[0].port < 65_536 and len(one.peer_tag) == 16 for one in found.reflectors)

@@ -46,4 +46,4 @@ class Machine:
 
 
 def server_at(opened: socket.socket, *, is_tcp: bool = False) -> Servers:
-    return Servers(reflectors=(ReflectorServer(Address(*opened.getsockname()), 1, TAG, is_tcp),))
+    return Servers(reflectors=(ReflectorServer((Address(*opened.getsockname()),), 1, TAG, is_tcp),))

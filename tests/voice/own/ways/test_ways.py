@@ -3,14 +3,17 @@
 import socket
 from itertools import pairwise
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linegram.voice.own.ice.candidate import Candidate, priority_of
 from linegram.voice.own.ice.stun import Address, Attribute, Kind, StunMessage, parse_stun, xor_address
-from linegram.voice.own.relays.servers import Servers
+from linegram.voice.own.relays.servers import ReflectorServer, Servers
+from linegram.voice.own.ways import relayed
 from linegram.voice.own.ways.keeper import RelayKeeper
-from tests.voice.own.ways.machines import RELAYS_ONLY, Machine, server_at
+from linegram.voice.own.ways.sockets import leading_out
+from tests.voice.own.ways.machines import RELAYS_ONLY, TAG, Machine, server_at
 
 
 def test_each_address_of_the_machine_is_a_way_and_told_once() -> None:
@@ -70,6 +73,36 @@ def test_what_a_reflector_passes_on_comes_by_its_own_way(reflector: socket.socke
     assert heard == [(1, end, b"talk")]
     machine.ways.send(1, end, b"back", machine.now)
     assert reflector.recv(100) == hello[:12] + (7).to_bytes(4, "little") + hello[12:16] + b"\0\0\0\4back"
+    machine.ways.close(machine.now)
+
+
+UNROUTABLE = Address("fe80::5", 9)
+
+
+def test_of_a_servers_two_addresses_the_first_that_we_have_a_route_to_is_taken(
+    reflector: socket.socket,
+) -> None:
+    good = Address(*reflector.getsockname())
+    assert leading_out((good, UNROUTABLE)) == good
+    assert leading_out((UNROUTABLE,)) == UNROUTABLE
+    servers = Servers(reflectors=(ReflectorServer((UNROUTABLE, good), 1, TAG),))
+    machine = Machine([], servers, RELAYS_ONLY)
+    assert reflector.recv(100)[16:28] == b"\xff" * 12
+    machine.ways.close(machine.now)
+
+
+def test_a_reflector_whose_other_address_is_the_one_to_use_after_a_change_is_approached_there(
+    reflector: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers = Servers(
+        reflectors=(ReflectorServer((Address("127.0.0.1", 9), Address(*reflector.getsockname())), 1, TAG),)
+    )
+    machine = Machine(["127.0.0.1"], servers)
+    monkeypatch.setattr(relayed, "leading_out", lambda addresses: addresses[-1])
+    machine.ips = ["127.0.0.2"]
+    for wait_s in (3.0, 0.0, 1.0):
+        machine.later(wait_s)
+    assert reflector.recv(100)[16:28] == b"\xff" * 12
     machine.ways.close(machine.now)
 
 

@@ -15,17 +15,17 @@ _MOST_OF_A_KIND: Final = 4
 
 
 class TurnServer(NamedTuple):
-    """A relay that needs a name and a password (RFC 8656)."""
+    """A relay that needs a name and a password (RFC 8656), at one address or two, IPv4 first."""
 
-    address: Address
+    addresses: tuple[Address, ...]
     username: str
     password: str
 
 
 class ReflectorServer(NamedTuple):
-    """One of Telegram's own relays; both ends call it by the same `number`."""
+    """One of Telegram's own relays, at one address or two; both ends call it by the same `number`."""
 
-    address: Address
+    addresses: tuple[Address, ...]
     number: int
     peer_tag: bytes
     is_tcp: bool = False
@@ -59,12 +59,11 @@ def sort_servers(servers: Iterable[VoiceServer], *, may_use_tcp: bool) -> Server
             faults.append(f"server {server.server_id} is malformed")
         elif server.is_reflector:
             number = 1 + reflector_ids.index(server.server_id)
-            one = ReflectorServer(addresses[0], number, server.peer_tag, server.is_tcp)
+            one = ReflectorServer(addresses, number, server.peer_tag, server.is_tcp)
             reflectors.extend([one] if may_use_tcp or not server.is_tcp else [])
         else:
-            turn.extend(
-                TurnServer(at, server.username, server.password) for at in addresses if server.is_turn
-            )
+            relaying = TurnServer(addresses, server.username, server.password)
+            turn.extend([relaying] if server.is_turn else [])
             stun.extend(addresses if server.is_stun or not server.is_turn else [])
     return Servers(
         tuple(dict.fromkeys(turn))[:_MOST_OF_A_KIND],
@@ -82,13 +81,13 @@ def _few_of_each_transport(reflectors: list[ReflectorServer]) -> tuple[Reflector
     return (*over_udp, *over_tcp)
 
 
-def _addresses(server: VoiceServer, default_port: int) -> list[Address]:
+def _addresses(server: VoiceServer, default_port: int) -> tuple[Address, ...]:
     """Give the addresses of a server, IPv4 first; none when they or its port are nonsense."""
     port = server.port or default_port
     if not 0 < port < 1 << 16:
-        return []
+        return ()
     found = (_usable_ip(text) for text in (server.ip, server.ipv6))
-    return [Address(ip, port) for ip in found if ip]
+    return tuple(Address(ip, port) for ip in found if ip)
 
 
 def _usable_ip(text: str) -> str:

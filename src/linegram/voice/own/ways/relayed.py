@@ -9,7 +9,7 @@ from linegram.voice.own.ice.turn import TurnClient
 from linegram.voice.own.relays.reflector import ReflectorClient
 from linegram.voice.own.relays.servers import ReflectorServer, TurnServer
 from linegram.voice.own.ways.carriers import Carrier, TcpCarrier, UdpCarrier
-from linegram.voice.own.ways.sockets import routed_ip
+from linegram.voice.own.ways.sockets import leading_out, routed_ip
 
 
 class TurnWay:
@@ -27,12 +27,12 @@ class TurnWay:
         may_tell_mapped: bool,
     ) -> None:
         """Ask for the allocation; raises OSError when this machine has no socket for it."""
-        self._carrier = UdpCarrier(server.address)
-        self._server = server
-        self._client = TurnClient(server.address, server.username, server.password, random=random, now=now)
+        self._address = leading_out(server.addresses)
+        self._carrier = UdpCarrier(self._address)
+        self._client = TurnClient(self._address, server.username, server.password, random=random, now=now)
         self._priority = priority_of("relay", preference)
         self._may_tell_mapped = may_tell_mapped
-        self._routed_ip = routed_ip(server.address)
+        self._routed_ip = routed_ip(self._address)
         self._has_moved = False
         self.local: Candidate | None = None
         self.seen: tuple[Candidate, ...] = ()
@@ -52,7 +52,7 @@ class TurnWay:
         return self._has_moved or self._client.has_failed
 
     def __str__(self) -> str:
-        ip, port = self._server.address
+        ip, port = self._address
         return f"The TURN server {ip}:{port}"
 
     def send(self, target: Address, payload: bytes, now: float) -> None:
@@ -78,7 +78,7 @@ class TurnWay:
 
     def look_again(self, _now: float) -> None:
         """Be lost when we would come from another address: the allocation is of the old one."""
-        self._has_moved = self._has_moved or routed_ip(self._server.address) != self._routed_ip
+        self._has_moved = self._has_moved or routed_ip(self._address) != self._routed_ip
 
     def close(self, now: float) -> None:
         """Give the allocation back."""
@@ -93,7 +93,7 @@ class TurnWay:
         if relayed == (self.local and self.local.address):
             return
         related = self._client.mapped if self._may_tell_mapped else None
-        foundation = foundation_of("relay", "", self._server.address.ip)
+        foundation = foundation_of("relay", "", self._address.ip)
         self.local = relayed and Candidate(relayed, "relay", self._priority, foundation, related)
 
     def _flush(self) -> None:
@@ -108,7 +108,9 @@ class ReflectorWay:
 
     def __init__(self, server: ReflectorServer, preference: int, *, tag: int, now: float) -> None:
         """Say hello; raises OSError when this machine has no socket for it."""
-        ip, port = self.relay = server.address
+        ip, port = self.relay = leading_out(server.addresses)
+        self._addresses = server.addresses
+        self._has_moved = False
         self._carrier: Carrier = TcpCarrier(self.relay) if server.is_tcp else UdpCarrier(self.relay)
         self._client = ReflectorClient(server.peer_tag, server.number, port, tag=tag, is_stream=server.is_tcp)
         self._is_stream = server.is_tcp
@@ -126,14 +128,16 @@ class ReflectorWay:
     @property
     def why(self) -> str:
         """Say what is wrong with the connection, or that the reflector does not answer."""
+        if self._has_moved:
+            return f"{self} is out of reach now."
         if self._carrier.why:
             return f"{self} {self._carrier.why}."
         return "" if self.local is not None else f"{self} has not answered."
 
     @property
     def is_lost(self) -> bool:
-        """The connection is over."""
-        return bool(self._carrier.why)
+        """The connection is over, or the reflector is to be reached at its other address now."""
+        return self._has_moved or bool(self._carrier.why)
 
     def __str__(self) -> str:
         ip, port = self.relay
@@ -155,6 +159,7 @@ class ReflectorWay:
 
     def look_again(self, now: float) -> None:
         """Let the reflector know at once where we are now."""
+        self._has_moved = leading_out(self._addresses) != self.relay
         self._client.greet_again(now)
         self._flush()
 

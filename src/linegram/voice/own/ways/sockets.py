@@ -1,6 +1,7 @@
 """UDP sockets that never block."""
 
 import socket
+from collections.abc import Sequence
 from typing import Final
 
 from linegram.voice.own.ice.stun import Address
@@ -44,6 +45,11 @@ def routed_ip(target: Address) -> str:
         except OSError:
             return ""
         return str(probe.getsockname()[0])
+
+
+def leading_out(addresses: Sequence[Address]) -> Address:
+    """Choose the first address of a server that this machine has a route to; the first of all without any."""
+    return next((one for one in addresses if routed_ip(one)), addresses[0])
 
 
 def read_udp(opened: socket.socket) -> list[tuple[Address, bytes]]:
