@@ -1,5 +1,6 @@
 """A process with one voice leg: says a tone for some seconds, reports what it heard and when it was late."""
 
+import gc
 import os
 import sys
 import time
@@ -14,6 +15,7 @@ from linegram.link.voice import VoiceParameters
 from linegram.voice.engine import PcmFrame, VoiceLeg, VoiceSignal, VoiceState, VoiceStateChanged
 from linegram.voice.engines import make_engine
 from linegram.voice.playout import PlayoutQueue
+from tests.voice.holdings import Holdings, holdings
 
 TICK_S = 0.02
 STALL_S = 0.03
@@ -38,7 +40,7 @@ class Report(msgspec.Struct):
     """What became of one call. Times are of the machine's monotonic clock, the same in every process.
 
     `heard` is what the engine gave before our tick could spoil it, in chunks that came at `heard_at`;
-    `stalls` are the ticks that came late: when, and by how much.
+    `stalls` are the ticks that came late: when, and by how much; `holdings` are of the process in the call.
     """
 
     state: VoiceState = VoiceState.CONNECTING
@@ -48,6 +50,7 @@ class Report(msgspec.Struct):
     heard: bytes = b""
     heard_at: list[float] = []
     stalls: list[tuple[float, float]] = []
+    holdings: Holdings = Holdings(0, 0, 0, 0)
 
 
 class Ear:
@@ -60,6 +63,11 @@ class Ear:
     def hear(self, chunk: bytes) -> None:
         self.chunks.append(chunk)
         self.times.append(time.monotonic())
+
+    def heard(self) -> tuple[list[float], bytes]:
+        """Give all of it up to now; the library's thread goes on hearing."""
+        times = list(self.times)
+        return times, b"".join(self.chunks[: len(times)])
 
 
 class TappedQueue(PlayoutQueue):
@@ -130,8 +138,9 @@ class Mouth:
                 self._report.connected_at = time.monotonic()
                 self._report.setup_s = self._report.connected_at - self._started
                 until = self._report.connected_at + self._task.talk_s
-        self._report.heard = b"".join(self._ear.chunks)
-        self._report.heard_at = self._ear.times
+        self._report.heard_at, self._report.heard = self._ear.heard()
+        gc.collect()
+        self._report.holdings = holdings()
         return self._report
 
     def linger(self, report_to: Connection) -> None:

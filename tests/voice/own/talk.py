@@ -17,8 +17,16 @@ TICK_S: Final = 0.02
 class Talker:
     """One leg that says a tone and keeps what it hears; `signal` carries its signalling away."""
 
-    def __init__(self, leg: VoiceLeg, sample_hz: int, tone_hz: int) -> None:
+    def __init__(
+        self,
+        leg: VoiceLeg,
+        sample_hz: int,
+        tone_hz: int,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.leg = leg
+        self._clock = clock
         self.signal: Callable[[bytes], None] = lambda payload: None
         self.events: list[VoiceEvent] = []
         self.connected_at: float | None = None
@@ -41,11 +49,11 @@ class Talker:
                 continue
             self.events.append(event)
             if self.is_connected and self.connected_at is None:
-                self.connected_at = time.monotonic()
+                self.connected_at = self._clock()
 
     def tick(self) -> None:
         self._heard.append(self.leg.pull())
-        self.leg.handle_timer(time.monotonic())
+        self.leg.handle_timer(self._clock())
         self.leg.push(sine_frame(self._tone_hz, self._sample_hz, self._number))
         self._number += 1
 

@@ -70,7 +70,7 @@ def faults_of_a_call(version: str, sides: tuple[Side, Side]) -> list[str]:
 def heard_undisturbed(report: Report, stalls: list[tuple[float, float]]) -> PcmFrame:
     """Give the longest stretch of what was heard after the settling, without stalls."""
     sound = np.frombuffer(report.heard, np.int16)
-    pieces = np.split(sound, len(report.heard_at))
+    pieces = np.split(sound, len(report.heard_at)) if report.heard_at else []
     settled_at = report.connected_at + _SETTLING_S
     chunks = [(at, piece) for at, piece in zip(report.heard_at, pieces, strict=True) if at >= settled_at]
     return undisturbed(chunks, stalls, recovery_s=_RECOVERY_S)
@@ -78,30 +78,41 @@ def heard_undisturbed(report: Report, stalls: list[tuple[float, float]]) -> PcmF
 
 def call(version: str, sides: tuple[Side, Side]) -> tuple[Report, Report]:
     """Make one call; the caller says 440 Hz, the callee 700."""
+    (reports,) = many_calls(version, sides, calls=1, talk_s=_TALK_S)
+    return reports
+
+
+def many_calls(
+    version: str, sides: tuple[Side, Side], *, calls: int, talk_s: float
+) -> Iterator[tuple[Report, Report]]:
+    """Make calls one after the other between the same two processes."""
     key = os.urandom(256)
-    with two_processes(
-        [
-            Task(
-                VoiceParameters(
-                    key=key,
-                    is_outgoing=tone_hz == OUR_HZ,
-                    versions=(version,),
-                    servers=side.servers,
-                    is_p2p_allowed=side.is_direct,
-                ),
-                SAMPLE_HZ,
-                tone_hz,
-                _TALK_S,
-                engine=side.engine,
-            )
-            for side, tone_hz in zip(sides, (OUR_HZ, THEIR_HZ), strict=True)
-        ]
-    ) as pipes:
-        caller, callee = (report_from(pipe) for pipe in pipes)
-        for word in (b"leave", b"next call"):
+    tasks = [
+        Task(
+            VoiceParameters(
+                key=key,
+                is_outgoing=tone_hz == OUR_HZ,
+                versions=(version,),
+                servers=side.servers,
+                is_p2p_allowed=side.is_direct,
+            ),
+            SAMPLE_HZ,
+            tone_hz,
+            talk_s,
+            calls=calls,
+            engine=side.engine,
+        )
+        for side, tone_hz in zip(sides, (OUR_HZ, THEIR_HZ), strict=True)
+    ]
+    with two_processes(tasks) as pipes:
+        for _ in range(calls):
+            yield report_from(pipes[0]), report_from(pipes[1])
             for pipe in pipes:
-                pipe.send_bytes(word)
-    return caller, callee
+                pipe.send_bytes(b"leave")
+            for pipe in pipes:
+                pipe.recv_bytes()
+            for pipe in pipes:
+                pipe.send_bytes(b"next call")
 
 
 def report_from(pipe: Connection) -> Report:
