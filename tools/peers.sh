@@ -25,6 +25,7 @@ sipp       bookworm sip-tester usr/bin/sipp        3.
 kamailio   bookworm kamailio,kamailio-tls-modules usr/sbin/kamailio 5.
 baresip    bookworm baresip-core usr/bin/baresip   1.
 coturn     bookworm coturn     usr/bin/turnserver  4.
+codecs     bookworm libgsm-tools,libspeex1,libbcg729-0 usr/bin/toast 1.
 '
 
 say() { printf 'peers: %s\n' "$*"; }

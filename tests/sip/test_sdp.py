@@ -6,7 +6,10 @@ from hypothesis import strategies as st
 
 from linegram.errors import LocalProtocolError, RemoteProtocolError
 from linegram.sip.offer_answer import (
-    CODECS,
+    G722,
+    OPUS,
+    PCMA,
+    PCMU,
     AudioStream,
     LocalAudio,
     NoCommonCodecError,
@@ -18,7 +21,7 @@ from linegram.sip.sdp import Connection, Direction, MediaDescription, Origin, Rt
 from tests.sip.golden import golden, golden_names
 
 GOOD = golden_names("sdp", is_bad=False)
-OURS = LocalAudio("192.0.2.10", 30000, tuple(CODECS.values()), session_id="77")
+OURS = LocalAudio("192.0.2.10", 30000, (OPUS, G722, PCMA, PCMU), session_id="77")
 
 
 def read(name: str) -> Sdp:

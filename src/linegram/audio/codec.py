@@ -1,9 +1,11 @@
 """What a codec is, which ones work here, and how to open one."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, Protocol
 
-from linegram.audio import opus
+from linegram.audio import g729, gsm, opus, speex
 from linegram.audio.frame import FULLBAND_HZ, NARROWBAND_HZ, WIDEBAND_HZ, PcmFrame
 from linegram.audio.g711 import G711Codec
 from linegram.audio.g722 import G722Codec
@@ -66,17 +68,33 @@ _DESCRIPTIONS: Final = (
     CodecDescription("G722", NARROWBAND_HZ, WIDEBAND_HZ, 9),
     CodecDescription("PCMA", NARROWBAND_HZ, NARROWBAND_HZ, 8),
     CodecDescription("PCMU", NARROWBAND_HZ, NARROWBAND_HZ, 0),
+    CodecDescription("speex", WIDEBAND_HZ, WIDEBAND_HZ, None),
+    CodecDescription("speex", NARROWBAND_HZ, NARROWBAND_HZ, None),
+    CodecDescription("G729", NARROWBAND_HZ, NARROWBAND_HZ, 18, format_parameters="annexb=no"),
+    CodecDescription("GSM", NARROWBAND_HZ, NARROWBAND_HZ, 3),
 )
+_IS_LOADABLE: Final[Mapping[str, Callable[[], bool]]] = MappingProxyType(
+    {
+        "opus": opus.is_available,
+        "speex": speex.is_available,
+        "G729": g729.is_available,
+        "GSM": gsm.is_available,
+    }
+)
+"""The codecs that need a library of the machine."""
 
 
 def available_codecs() -> tuple[CodecDescription, ...]:
-    """List the codecs that work on this machine, best sound first."""
-    has_opus = opus.is_available()
-    return tuple(entry for entry in _DESCRIPTIONS if has_opus or entry.name != "opus")
+    """List the codecs that work on this machine, in the order in which they are offered."""
+    return tuple(entry for entry in _DESCRIPTIONS if _IS_LOADABLE.get(entry.name, _always)())
+
+
+def _always() -> bool:
+    return True
 
 
 def open_codec(name: str, *, sample_hz: int | None = None) -> Codec:
-    """Open a codec by its name in SDP, whatever the case.
+    """Open a codec by its name in SDP, whatever the case; one with several clocks as `speex/16000`.
 
     `sample_hz` is a wish that only Opus can fulfil; the others have one rate.
     Raises ValueError for a name that is not offered, UnavailableError when its library does not load.
@@ -88,4 +106,12 @@ def open_codec(name: str, *, sample_hz: int | None = None) -> Codec:
             return G722Codec()
         case "OPUS":
             return opus.OpusCodec(FULLBAND_HZ if sample_hz is None else sample_hz)
+        case "SPEEX" | "SPEEX/8000":
+            return speex.SpeexCodec(NARROWBAND_HZ)
+        case "SPEEX/16000":
+            return speex.SpeexCodec(WIDEBAND_HZ)
+        case "G729":
+            return g729.G729Codec()
+        case "GSM":
+            return gsm.GsmCodec()
     raise ValueError(f"no such codec: {name}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from linegram.sip.sdp import Direction, RtpMap, Sdp
@@ -32,10 +31,10 @@ PCMA: Final = CodecOffer("PCMA", 8000, payload_type=8)
 PCMU: Final = CodecOffer("PCMU", 8000, payload_type=0)
 G722: Final = CodecOffer("G722", 8000, payload_type=9)
 OPUS: Final = CodecOffer("opus", 48000, 2, "useinbandfec=1", 107)
-CODECS: Final[Mapping[str, CodecOffer]] = MappingProxyType(
-    {codec.name.lower(): codec for codec in (OPUS, G722, PCMA, PCMU)}
-)
-"""The codecs that we can offer, best first, by lower-case RTP name."""
+SPEEX: Final = CodecOffer("speex", 8000, payload_type=97)
+SPEEX_WIDE: Final = CodecOffer("speex", 16000, payload_type=98)
+G729: Final = CodecOffer("G729", 8000, fmtp="annexb=no", payload_type=18)
+GSM: Final = CodecOffer("GSM", 8000, payload_type=3)
 
 
 @dataclass(frozen=True, slots=True)

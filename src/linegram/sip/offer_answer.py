@@ -12,7 +12,6 @@ from typing import Final
 
 from linegram.errors import RemoteProtocolError
 from linegram.sip.audio_stream import (
-    CODECS,
     G722,
     OPUS,
     PCMA,
@@ -28,7 +27,6 @@ from linegram.sip.sdp_crypto import NAME, SECURED_PROTOCOLS, is_secured
 from linegram.sip.sdp_crypto import read_answer as read_keys
 
 __all__ = [
-    "CODECS",
     "G722",
     "OPUS",
     "PCMA",
