@@ -1,4 +1,4 @@
-"""The kept figures of the benchmarks hold what issues 2 and 3 ask for, and the table knows them all."""
+"""The kept figures hold what issues 2 and 3 ask for, and the table of figures knows them all."""
 
 import json
 from pathlib import Path

@@ -32,6 +32,7 @@ from linegram.media.exchange import Exchange
 from linegram.media.framing import Unpacker, pack
 from linegram.media.process import (
     become_media_process,
+    give_way,
     leave_at_once,
     log_to_stderr,
     raise_priority,
@@ -44,6 +45,7 @@ from linegram.voice.engines import make_engine
 log = structlog.get_logger()
 
 _BEAT_S: Final = 1.0
+_MOST_REAL_TIME_PERCENT: Final = 95.0
 _SETUP_LOOK_S: Final = 0.002
 """While a voice leg connects, its signalling is passed on without waiting for the tick."""
 _MOST_UNSENT_BYTES: Final = 4 << 20
@@ -105,6 +107,7 @@ class MediaHost:
         self._cpu_share = CpuShare(LATENESS_WINDOW_S)
         self._next_beat = time.monotonic()
         self._parent = os.getppid()
+        self._has_given_way = False
 
     def run(self) -> None:
         """Serve until the parent says so or is gone."""
@@ -149,17 +152,25 @@ class MediaHost:
 
     def _beat(self) -> HostBeat:
         now, cpu_s = time.monotonic(), time.process_time()
-        late = self._clock.lateness(now)
+        late, cpu_percent = self._clock.lateness(now), self._cpu_share.note(now, cpu_s)
+        self._give_way_if_greedy(cpu_percent)
         return HostBeat(
             calls=self._exchange.call_count,
             playout_target_ms=self._exchange.playout_target_ms(now),
             late_ms_p50=late.p50_ms,
             late_ms_p99=late.p99_ms,
             late_ms_max=late.max_ms,
-            cpu_percent=self._cpu_share.note(now, cpu_s),
+            cpu_percent=cpu_percent,
             cpu_s=cpu_s,
             resident_mb=resident_mb(),
         )
+
+    def _give_way_if_greedy(self, cpu_percent: float) -> None:
+        """Leave real time for good when the calls need a whole core."""
+        if cpu_percent > _MOST_REAL_TIME_PERCENT and not self._has_given_way:
+            self._has_given_way = True
+            log.warning("media_host_gives_way", cpu_percent=round(cpu_percent))
+            give_way()
 
 
 def _first_settings(control: ControlLink) -> HostSettings | None:

@@ -8,6 +8,7 @@ import resource
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -57,6 +58,12 @@ def raise_priority(*, may_be_real_time: bool) -> str:
     except OSError:
         return "ordinary"
     return "raised"
+
+
+def give_way() -> None:
+    """Leave real time: a host that uses up a core must leave SIP and Telegram their turns."""
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def log_to_stderr(level: str, *, as_json: bool) -> None:
