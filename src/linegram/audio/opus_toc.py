@@ -1,4 +1,4 @@
-"""What the first bytes of an Opus packet tell, without decoding it (RFC 6716 section 3)."""
+"""How an Opus packet is made up of frames, without decoding it (RFC 6716 section 3)."""
 
 from typing import Final, NamedTuple
 
@@ -13,6 +13,9 @@ _CELT_TICKS: Final = (120, 240, 480, 960)
 _FIRST_HYBRID, _FIRST_CELT = 12, 16
 _STEREO: Final = 0x04
 _COUNT_MASK: Final = 0x3F
+_PADDED, _VARIABLE = 0x40, 0x80
+_LONG_LENGTH: Final = 252
+_MORE_PADDING: Final = 255
 
 
 class OpusPacketForm(NamedTuple):
@@ -74,3 +77,75 @@ def _frame_count(payload: bytes) -> int:
     if count == 0:
         raise RemoteProtocolError("Opus packet of no frame")
     return count
+
+
+def split_opus(payload: bytes) -> list[bytes]:
+    """Make a packet of its own for every frame; each decodes as it would have within the packet.
+
+    Raises RemoteProtocolError for what no decoder takes.
+    """
+    form = read_opus_form(payload)
+    if form.frame_count == 1 and payload[0] & 3 == 0:
+        return [payload]
+    head = bytes((payload[0] & 0xFC,))
+    return [head + frame for frame in _frames(payload, form.frame_count)]
+
+
+def _frames(payload: bytes, count: int) -> list[bytes]:
+    """Cut the frames out by the code of the packet (section 3.2)."""
+    code, content = payload[0] & 3, payload[1:]
+    if code == 1:
+        return _equal_parts(content, 2)
+    if code == 2:
+        return _cut(content, count)
+    flags, content = payload[1], payload[2:]
+    if flags & _PADDED:
+        content = _without_padding(content)
+    return _cut(content, count) if flags & _VARIABLE else _equal_parts(content, count)
+
+
+def _equal_parts(content: bytes, count: int) -> list[bytes]:
+    size, rest = divmod(len(content), count)
+    if rest:
+        raise RemoteProtocolError("Opus packet of equal frames has an odd rest")
+    return [content[at * size : (at + 1) * size] for at in range(count)]
+
+
+def _cut(content: bytes, count: int) -> list[bytes]:
+    """Cut by the lengths that are written for all frames but the last; they come first."""
+    sizes, start = [], 0
+    for _ in range(count - 1):
+        size, width = _length_at(content, start)
+        sizes.append(size)
+        start += width
+    frames = []
+    for size in sizes:
+        frames.append(content[start : start + size])
+        start += size
+    if start > len(content):
+        raise RemoteProtocolError("Opus packet ends inside a frame")
+    return [*frames, content[start:]]
+
+
+def _length_at(content: bytes, at: int) -> tuple[int, int]:
+    """Read a length of one or two bytes (section 3.2.1)."""
+    if at < len(content) and content[at] < _LONG_LENGTH:
+        return content[at], 1
+    if at + 1 >= len(content):
+        raise RemoteProtocolError("Opus packet ends inside a length")
+    return 4 * content[at + 1] + content[at], 2
+
+
+def _without_padding(content: bytes) -> bytes:
+    """Drop the padding and its length (section 3.2.5): 255 stands for 254 and more."""
+    at, size = 0, 0
+    while at < len(content) and content[at] == _MORE_PADDING:
+        size += _MORE_PADDING - 1
+        at += 1
+    if at >= len(content):
+        raise RemoteProtocolError("Opus packet ends inside its padding length")
+    size += content[at]
+    rest = content[at + 1 :]
+    if size > len(rest):
+        raise RemoteProtocolError("Opus packet is shorter than its padding")
+    return rest[: len(rest) - size]
