@@ -7,7 +7,7 @@ is missing.
 import asyncio
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -41,6 +41,7 @@ class _Call:
     """One call as it goes; times are monotonic seconds."""
 
     user_id: TelegramUserId
+    pool: HostPool
     call_id: CallId = field(default_factory=lambda: CallId(uuid.uuid4().hex))
     leg_id: LegId = field(default_factory=lambda: LegId(uuid.uuid4().hex))
     began: float = field(default_factory=time.monotonic)
@@ -54,11 +55,14 @@ class _Call:
 
 
 class FieldLine:
-    """A calling account's line to one telephone. `take` gets the events of phone and media hosts."""
+    """A calling account's line to one telephone. `take` gets the events of phone and media hosts.
 
-    def __init__(self, phone: CallingAccountPhone, pool: HostPool) -> None:
+    `pools` are started media hosts by their engine: a call must not wait for a host to start.
+    """
+
+    def __init__(self, phone: CallingAccountPhone, pools: Mapping[str, HostPool]) -> None:
         self._phone = phone
-        self._pool = pool
+        self._pools = pools
         self._events: asyncio.Queue[LineEvent] = asyncio.Queue()
 
     def take(self, event: LineEvent) -> None:
@@ -70,7 +74,7 @@ class FieldLine:
         self._phone.offer(PhoneProtocol(versions=trial.versions, is_p2p_allowed=trial.is_p2p_allowed))
         while not self._events.empty():
             self._events.get_nowait()
-        call = _Call(user_id=user_id)
+        call = _Call(user_id=user_id, pool=self._pools[trial.engine])
         if trial.way is Way.OUT:
             self._phone.request(call.leg_id, user_id)
         try:
@@ -86,7 +90,7 @@ class FieldLine:
         if call.parameters is None:
             return
         try:
-            await self._pool.open_voice_leg(call.call_id, call.leg_id, call.parameters, engine)
+            await call.pool.open_voice_leg(call.call_id, call.leg_id, call.parameters, engine)
         except UnavailableError:
             call.ending = EndReason.NO_CAPACITY
             return
@@ -100,9 +104,9 @@ class FieldLine:
         ear = Ear(programme)
         try:
             far_leg_id = LegId(uuid.uuid4().hex)
-            local = await self._pool.open_pbx_leg(call.call_id, far_leg_id)
-            self._pool.connect_pbx_leg(far_leg_id, remote_media(ear.local))
-            self._pool.connect_audio(call.call_id)
+            local = await call.pool.open_pbx_leg(call.call_id, far_leg_id)
+            call.pool.connect_pbx_leg(far_leg_id, remote_media(ear.local))
+            call.pool.connect_audio(call.call_id)
             ear.connect(local)
             await self._until(call, lambda: False, programme.length_s)
             call.ending = call.ending or EndReason.COMPLETED
@@ -111,8 +115,8 @@ class FieldLine:
 
     async def _release(self, call: _Call) -> None:
         self._phone.end(call.leg_id, ports.DiscardReason.HANG_UP)
-        self._pool.close_voice(call.leg_id)
-        self._pool.end_call(call.call_id)
+        call.pool.close_voice(call.leg_id)
+        call.pool.end_call(call.call_id)
         if call.answered is not None:
             call.ending = call.ending or EndReason.CANCELLED
             await self._until_measured(call)
@@ -154,7 +158,7 @@ class FieldLine:
             case ports.PhoneAnswered(_, parameters):
                 call.answered, call.parameters = time.monotonic(), parameters
             case ports.PhoneSignalled(leg_id, payload):
-                self._pool.signal_voice(leg_id, payload)
+                call.pool.signal_voice(leg_id, payload)
             case VoiceSignalled(leg_id, payload):
                 self._phone.signal(leg_id, payload)
             case VoiceConnected():

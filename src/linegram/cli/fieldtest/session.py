@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,7 @@ async def hold(
 ) -> None:
     """Hold a field test; whatever ends it, record and report are written."""
     guide = Guide(terminal, folder, record, programme=programme, clock=time.time)
-    async with open_office(settings) as office:
+    async with open_office(settings, {trial.engine for trial in record.plan}) as office:
         guide.introduce(office.mention)
         try:
             user_id = await _meet(office, terminal)
@@ -52,27 +52,27 @@ async def hold(
 
 
 @asynccontextmanager
-async def open_office(settings: Settings) -> AsyncIterator[FieldOffice]:
-    """Connect the calling account and start the media hosts.
+async def open_office(settings: Settings, engines: Collection[str]) -> AsyncIterator[FieldOffice]:
+    """Connect the calling account and start the media hosts of each engine.
 
     Raises RefusedError or UnavailableError with a sentence.
     """
     texts: asyncio.Queue[EmployeeText] = asyncio.Queue()
     phone_events, media_events = Gate[PhoneEvent](), Gate[PoolEvent]()
     sinks = AccountSinks(phone=phone_events, text=texts.put_nowait, state=lambda _: None)
-    async with await open_database(settings) as database:
+    async with AsyncExitStack() as stack:
+        database = await stack.enter_async_context(await open_database(settings))
         account = CallingAccount(telegram_settings(settings), SessionStore(database), sinks)
-        pool = HostPool(pool_settings(_on_loopback(settings)), media_events)
         await account.start()
-        try:
+        stack.push_async_callback(account.stop)
+        pools = {engine: _pool(settings, engine, media_events) for engine in engines}
+        for pool in pools.values():
+            stack.push_async_callback(pool.close)
             await pool.start()
-            line = FieldLine(account.phone, pool)
-            phone_events.open(line.take)
-            media_events.open(line.take)
-            yield FieldOffice(line=line, mention=await account.mention(), texts=texts)
-        finally:
-            await pool.close()
-            await account.stop()
+        line = FieldLine(account.phone, pools)
+        phone_events.open(line.take)
+        media_events.open(line.take)
+        yield FieldOffice(line=line, mention=await account.mention(), texts=texts)
 
 
 async def _meet(office: FieldOffice, terminal: Terminal) -> TelegramUserId:
@@ -86,6 +86,8 @@ async def _meet(office: FieldOffice, terminal: Terminal) -> TelegramUserId:
         raise UnavailableError(f"No message came to {office.mention} within five minutes.") from None
 
 
-def _on_loopback(settings: Settings) -> Settings:
+def _pool(settings: Settings, engine: str, take: Callable[[PoolEvent], None]) -> HostPool:
+    """Make the media hosts of one engine, with their RTP on loopback."""
     rtp = settings.rtp.model_copy(update={"bind_ip": LOOPBACK, "advertised_ip": LOOPBACK})
-    return settings.model_copy(update={"rtp": rtp})
+    media = settings.media.model_copy(update={"engine": engine, "spare_hosts": 1})
+    return HostPool(pool_settings(settings.model_copy(update={"rtp": rtp, "media": media})), take)
