@@ -149,3 +149,12 @@ def test_datagrams_are_taken_from_the_relay_and_nobody_else() -> None:
         assert found == [b"answer"]
         carrier.close()
         carrier.send(b"late")
+
+
+def test_last_words_arrive_though_not_all_was_read(relay: TcpRelay) -> None:
+    relay.end.sendall(frame(b"unread") * 3)
+    wait_for(relay.carrier._socket)
+    relay.carrier.send(b"bye")
+    relay.carrier.close()
+    assert relay.read(4 + 4 + 3) == GREETING + frame(b"bye")
+    assert relay.end.recv(1) == b""
