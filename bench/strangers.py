@@ -22,8 +22,8 @@ QUIET_S = 0.5
 SCAN = (
     b"INVITE sip:900442038079460@%s SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.9:5060;branch=z9hG4bK-%d;rport\r\n"
     b"Max-Forwards: 70\r\nFrom: <sip:100@1.1.1.1>;tag=%d\r\nTo: <sip:900442038079460@1.1.1.1>\r\n"
-    b"Call-ID: %d\r\nCSeq: 1 INVITE\r\nContact: <sip:100@203.0.113.9:5060>\r\nUser-Agent: friendly-scanner\r\n"
-    b"Content-Length: 0\r\n\r\n"
+    b"Call-ID: %d\r\nCSeq: 1 INVITE\r\nContact: <sip:100@203.0.113.9:5060>\r\n"
+    b"User-Agent: friendly-scanner\r\nContent-Length: 0\r\n\r\n"
 )
 
 

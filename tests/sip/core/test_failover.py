@@ -171,6 +171,43 @@ def test_a_server_that_has_said_trying_is_not_given_up_for_its_silence() -> None
     assert not node.has(CallEnded)
 
 
+def test_a_connection_that_breaks_after_trying_may_have_rung_and_is_the_end() -> None:
+    network, node, _, spare = make_call((100,), (200,))
+    network.run(1)
+    node.endpoint.lose_flow(Flow(TransportName.UDP, *BEST), network.now, "the server closed the connection")
+    network.run(1)
+    ended = node.only(CallEnded)
+    assert (ended.cause, ended.reason) == (EndCause.UNREACHABLE, "the server closed the connection")
+    assert spare.invites == []
+
+
+def test_a_place_that_asks_for_the_password_again_gets_it() -> None:
+    """Both places are of one realm, but each has nonces of its own."""
+    network = Network(delay_s=(0.001, 0.001))
+    node = RankedNode(network, US)
+    asked: list[str] = []
+
+    def script(message: Message, peer: ScriptedNode) -> None:
+        if not isinstance(message, Request) or message.method != "INVITE":
+            return
+        asked.append(peer.address[0])
+        given = message.headers.get("Authorization") or ""
+        if f'nonce="{peer.address[0]}"' not in given:
+            challenge = f'Digest realm="pbx", nonce="{peer.address[0]}", qop="auth"'
+            peer.reply(message, 401, headers=(("WWW-Authenticate", challenge),))
+        else:
+            peer.reply(message, 503 if peer.address == BEST else 200)
+
+    for place in (BEST, SPARE):
+        ScriptedNode(network, place, script)
+    node.put(account(is_registering=False), BEST, SPARE)
+    network.run(1)
+    node.endpoint.invite(AccountId(1), "600", sdp=OFFER, now=network.now)
+    network.run(2)
+    assert node.has(CallAnswered)
+    assert asked == [BEST[0], BEST[0], SPARE[0], SPARE[0]]
+
+
 def test_a_call_that_no_place_takes_ends_once_with_the_last_answer() -> None:
     network, node, best, spare = make_call((503,), (503,))
     network.run(2)

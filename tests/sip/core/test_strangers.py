@@ -119,7 +119,7 @@ async def test_a_scanner_gets_no_answer_and_one_line_of_log_however_often_it_ask
 
 
 async def test_a_stranger_on_a_connection_is_cut_off_at_its_first_message() -> None:
-    async with limited(ConnectionLimits()) as us:
+    async with limited(ConnectionLimits(message_s=60)) as us:
         reader, writer = await connect(us)
         writer.write(SCAN)
         assert await closed_by_peer(reader)
@@ -152,8 +152,37 @@ async def test_dripping_bytes_do_not_keep_a_connection() -> None:
         writer.close()
 
 
+async def test_a_message_that_comes_in_pieces_leaves_no_grudge() -> None:
+    """What was late once and is complete does not count against the connection any more."""
+    async with limited(ConnectionLimits(message_s=0.3, sweep_s=0.05)) as us:
+        config = AccountConfig(AccountId(1), "192.0.2.1", "u1", "pw", is_registering=False, token="t0ken")
+        us.transport.put_account(config)
+        reader, writer = await connect(us)
+        options = SCAN.replace(b"sip:100@192.0.2.1 SIP", b"sip:u1@192.0.2.1;line=t0ken SIP", 1)
+        writer.write(options[:60])
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        writer.write(options[60:])
+        async with asyncio.timeout(LIMIT_S):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200")
+            await asyncio.sleep(0.6)
+            writer.write(options.replace(b"z9hG4bK-77", b"z9hG4bK-78"))
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"SIP/2.0 200")
+        writer.close()
+
+
+async def test_the_calls_of_an_account_that_was_dropped_can_still_be_ended_by_anybody() -> None:
+    async with limited(ConnectionLimits()) as us:
+        config = AccountConfig(AccountId(1), "192.0.2.1", "u1", "pw", is_registering=False, token="t0ken")
+        us.transport.put_account(config)
+        us.transport.drop_account(AccountId(1))
+        bye = b"BYE sip:u1@10.0.0.1;line=t0ken SIP/2.0\r\n"
+        assert us.transport.endpoint.admits(bye, STRANGER)
+        assert not us.transport.endpoint.admits(bye.replace(b"t0ken", b"guess"), "192.0.2.1")
+
+
 async def test_one_host_gets_only_so_many_connections_and_all_hosts_together_too() -> None:
-    async with limited(ConnectionLimits(accepted=4, accepted_per_host=3)) as us:
+    async with limited(ConnectionLimits(accepted=4, accepted_per_host=3, message_s=60)) as us:
         first = [await connect(us) for _ in range(3)]
         fourth, writer = await connect(us)
         assert await closed_by_peer(fourth)

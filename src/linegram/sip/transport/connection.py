@@ -87,9 +87,7 @@ class Connection(asyncio.Protocol):
         self._parser.feed(data)
         while self._read_one(self.flow):
             self.waiting_since = None
-        if not self._parser.is_waiting:
-            self.waiting_since = None
-        elif self.waiting_since is None:
+        if self._parser.is_waiting and self.waiting_since is None:
             self.waiting_since = self.heard_at
         self._owner.end_batch()
 
