@@ -166,6 +166,7 @@ def test_five_hundred_calls_come_and_go_and_leave_nothing() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("version", "are_we_caller"), [("13.0.0", True), ("9.0.0", False)])
 def test_thirty_calls_with_ntgcalls_leave_nothing(version: str, are_we_caller: bool) -> None:
     ends = (Side("own"), Side("ntgcalls")) if are_we_caller else (Side("ntgcalls"), Side("own"))

@@ -11,6 +11,9 @@ from tests.voice.own.interop_ways import VERSIONS, Relays, Way, sides, versions_
 from tests.voice.own.relays.reflectors import ReflectorThread
 from tests.voice.own.two_ends import faults_of_a_call
 
+LIMIT_S = 300
+"""Two processes are started for a call, which takes long beside other work."""
+
 RELAYED = [
     pytest.param(way, version, (number + turn) % 2 == 0, id=f"{way.name.lower()}-{version}")
     for turn, way in enumerate(way for way in Way if way is not Way.HOST)
@@ -26,6 +29,7 @@ def relays(coturn: Coturn) -> Iterator[Relays]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(LIMIT_S)
 @pytest.mark.parametrize("are_we_caller", [True, False])
 @pytest.mark.parametrize("version", VERSIONS)
 def test_we_and_ntgcalls_hear_each_other(relays: Relays, version: str, are_we_caller: bool) -> None:
@@ -33,6 +37,7 @@ def test_we_and_ntgcalls_hear_each_other(relays: Relays, version: str, are_we_ca
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(LIMIT_S)
 @pytest.mark.parametrize(("way", "version", "are_we_caller"), RELAYED)
 def test_we_and_ntgcalls_hear_each_other_through_a_relay(
     relays: Relays, way: Way, version: str, are_we_caller: bool

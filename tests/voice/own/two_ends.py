@@ -15,6 +15,7 @@ from linegram.link.voice import VoiceParameters, VoiceServer
 from linegram.voice.engine import PcmFrame, VoiceState
 from tests.voice import leg_process
 from tests.voice.leg_process import Report, Task
+from tests.voice.priority import raised_priority
 from tests.voice.tone_check import tone_faults, undisturbed
 
 OUR_HZ: Final = 440
@@ -26,7 +27,7 @@ _SETTLING_S: Final = 0.7
 
 _LISTENED_S: Final = 1.5
 _RECOVERY_S: Final = 0.5
-_PATIENCE_S: Final = 45.0
+_PATIENCE_S: Final = 90.0
 _MOST_TRIES: Final = 4
 
 
@@ -117,7 +118,7 @@ def many_calls(
 
 def report_from(pipe: Connection) -> Report:
     """Wait for the end of the talk. Raises EOFError when the process has died."""
-    assert pipe.poll(_PATIENCE_S), "no report"
+    assert pipe.poll(_PATIENCE_S), "an end neither reported nor died"
     return msgspec.msgpack.decode(pipe.recv_bytes(), type=Report)
 
 
@@ -133,7 +134,8 @@ def two_processes(tasks: list[Task]) -> Iterator[list[Connection]]:
         process: BaseProcess = context.Process(
             target=leg_process.run, args=(task, far_end, theirs, together), daemon=True
         )
-        process.start()
+        with raised_priority():
+            process.start()
         far_end.close()
         theirs.close()
         pipes.append(ours)
