@@ -88,6 +88,7 @@ def test_packets_go_through_bit_by_bit_both_ways_and_the_figures_say_so(room: Op
     ids=["nothing to say", "stereo", "2.5 ms", "120 ms"],
 )
 def test_every_form_of_opus_goes_through(room: OpusRoom, payload: bytes, ticks: int) -> None:
+    room.connect_pbx(codec="opus", payload_type=OPUS, ptime_ms=120)
     room.say_at_voice(payload, ticks)
     packet = RtpPacket(OPUS, 1, 1, 4, payload)
     room.pbx.sendto(packet.serialise(), ("127.0.0.1", room.port))
@@ -98,6 +99,7 @@ def test_every_form_of_opus_goes_through(room: OpusRoom, payload: bytes, ticks: 
 
 
 def test_losses_pauses_and_long_packets_arrive_as_they_were_sent(room: OpusRoom) -> None:
+    room.connect_pbx(codec="opus", payload_type=OPUS, ptime_ms=60)
     room.say_at_voice(b"\x7b\x03abc", 3 * FRAME)
     room.run(3)
     room._voice_number += 1
@@ -153,11 +155,10 @@ def test_when_packets_are_opened_again_the_sound_is_missing_for_no_more_than_the
     [
         {"direction": Direction.SEND},
         {"direction": Direction.RECEIVE},
-        {"max_ptime_ms": 40},
         {"codec": "PCMA", "payload_type": 8},
     ],
 )
-def test_a_hold_short_packets_or_another_codec_at_the_pbx_open_the_packets(
+def test_a_hold_or_another_codec_at_the_pbx_opens_the_packets(
     room: OpusRoom, changes: dict[str, object]
 ) -> None:
     room.talk(3)
@@ -166,10 +167,23 @@ def test_a_hold_short_packets_or_another_codec_at_the_pbx_open_the_packets(
     assert len(room.leg.said) == 3
 
 
-def test_a_limit_that_telegrams_packets_fit_in_changes_nothing(room: OpusRoom) -> None:
-    room.connect_pbx(codec="opus", payload_type=OPUS, max_ptime_ms=60)
+def test_a_pbx_that_wishes_short_packets_gets_the_frames_of_long_ones(room: OpusRoom) -> None:
+    for _ in range(3):
+        room.say_at_voice(b"\x7b\x03abcdef", 3 * FRAME)
+        room.run(3)
+    packets = room.at_pbx()
+    assert [packet.payload for packet in packets] == [b"\x78ab", b"\x78cd", b"\x78ef"] * 3
+    assert set(np.diff([packet.timestamp for packet in packets]) & 0xFFFF_FFFF) == {FRAME}
+    assert set(np.diff([packet.sequence for packet in packets]) & 0xFFFF) == {1}
+
+
+def test_frames_longer_than_the_pbx_wishes_are_opened_from_then_on(room: OpusRoom) -> None:
+    room.say_at_voice(b"\x18one long frame", 3 * FRAME)
+    room.run(5)
+    assert len(room.leg.said) == 4
+    room.connect_pbx(codec="opus", payload_type=OPUS, ptime_ms=60)
     room.talk(3)
-    assert room.leg.said == []
+    assert len(room.leg.said) == 4
 
 
 def test_a_pbx_that_sends_another_agreed_codec_is_opened_for_good(room: OpusRoom) -> None:

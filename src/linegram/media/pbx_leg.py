@@ -16,6 +16,7 @@ from linegram.link.figures import LegFigures
 from linegram.media.control import Direction, HostSettings, MediaSilent, RemoteMedia, SrtpMedia
 from linegram.media.keypad_sound import KeypadSound
 from linegram.media.latch import Latch
+from linegram.media.opus_splitter import OpusSplitter
 from linegram.media.sockets import MediaSockets
 from linegram.media.stream import RtpStream, StreamSettings
 from linegram.media.watch import MediaWatch
@@ -28,8 +29,6 @@ log = structlog.get_logger()
 
 _RTCP_EVERY_TICKS: Final = 10
 _PTIMES_MS: Final = (20, 40, 60)
-_TELEGRAM_PACKET_MS: Final = 60
-"""How much audio WebRTC ends put into a packet."""
 
 
 class PbxLeg:
@@ -52,6 +51,7 @@ class PbxLeg:
         self._keypad = KeypadSound()
         self._detector: KeypadDetector | None = None
         self._heard_keys: list[str] = []
+        self._splitter = OpusSplitter(_PTIMES_MS[0])
         self._ticks = 0
 
     @property
@@ -76,6 +76,8 @@ class PbxLeg:
         settings = _stream_settings(remote)
         if settings != self._settings:
             self._replace_stream(settings, now)
+        if self._remote is None or self._remote.ptime_ms != remote.ptime_ms:
+            self._splitter = OpusSplitter(remote.ptime_ms)
         self._remote = remote
         self._protect(remote.srtp)
         self._rtp.agree((remote.ip, remote.port))
@@ -130,12 +132,13 @@ class PbxLeg:
 
     @property
     def passes_opus(self) -> bool:
-        """Ready Opus packets can go in and out now, in place of frames, as long as Telegram's are."""
+        """Ready Opus packets can go in and out now, in place of frames."""
         stream, remote = self._stream, self._remote
         if stream is None or remote is None or remote.direction is not Direction.BOTH:
             return False
         has_keys = self._keypad.is_sounding or self._detector is not None
-        return _takes_long_packets(remote) and stream.passes_opus and not has_keys
+        is_splittable = not self._splitter.has_met_uncuttable
+        return stream.passes_opus and is_splittable and not has_keys
 
     def pull_opus(self) -> Sequence[PassedPacket]:
         """Take the packets that came, unopened."""
@@ -145,7 +148,7 @@ class PbxLeg:
         """Say ready packets, and the report that is due; 20 ms pass."""
         self._ticks += 1
         if self._stream is not None:
-            self._send(self._stream.push_opus(packets, now), now)
+            self._send(self._stream.push_opus(self._splitter.split(packets), now), now)
 
     def press(self, digits: str, *, in_band: bool = False) -> None:
         """Send digits as telephone events, which need an agreement, or as tones in place of the audio."""
@@ -251,11 +254,6 @@ class PbxLeg:
         if self._stream is not None:
             self._end_stream(self._stream, now)
         self._stream, self._settings = stream, settings
-
-
-def _takes_long_packets(remote: RemoteMedia) -> bool:
-    """Say whether the peer takes what WebRTC ends send; without a limit of its own 120 ms (RFC 7587)."""
-    return remote.max_ptime_ms is None or remote.max_ptime_ms >= _TELEGRAM_PACKET_MS
 
 
 def _is_literal(ip: str) -> bool:
