@@ -125,10 +125,9 @@ async def running_line(
             SipAccount(
                 login=number,
                 server=pbx.address,
-                port=pbx.sip_port,
                 owner_id=OWNER,
                 name="Desk",
-                **{"password": f"pw-{number}", **account},
+                **{"password": f"pw-{number}", "port": pbx.sip_port, **account},
             ),
             person,
         )

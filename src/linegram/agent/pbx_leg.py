@@ -1,6 +1,6 @@
 """One PBX leg as the agent knows it: its SIP call, what was offered and agreed. Pure; decides nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from linegram.agent.media_terms import local_audio, remote_media
@@ -12,7 +12,7 @@ from linegram.sip.audio_stream import AudioStream, LocalAudio
 from linegram.sip.events import CallHandle
 from linegram.sip.offer_answer import answer, make_offer, read_answer
 from linegram.sip.sdp import Sdp
-from linegram.sip.sdp_crypto import NO_SRTP, LocalSrtp
+from linegram.sip.sdp_crypto import NO_SRTP, LocalSrtp, SrtpPolicy
 from linegram.units import CallId, LegId
 
 
@@ -28,7 +28,7 @@ class LegStage(Enum):
 
 @dataclass(kw_only=True, eq=False)
 class PbxLeg:
-    """A leg from its first message until its PbxEnded.
+    """A leg from its first message until its PbxEnded; `number` is what was dialled.
 
     `their_offer` came with the INVITE; `our_sdp` and `their_sdp` are the last descriptions that counted:
     what a payload type meant in them, it means for the whole dialog (RFC 3264 section 8.3.2).
@@ -39,6 +39,7 @@ class PbxLeg:
     settings: SipAccountSettings
     stage: LegStage
     handle: CallHandle | None = None
+    number: str = ""
     their_offer: Sdp | None = None
     their_sdp: Sdp | None = None
     our_sdp: Sdp | None = None
@@ -88,6 +89,18 @@ class PbxLeg:
         answered = answer(offer, self.placed(), self.our_sdp)
         self.our_sdp, self.their_sdp, self.stream = answered.sdp, offer, answered.stream
         return bytes(answered.sdp)
+
+    def insist_on_srtp(self) -> bool:
+        """Offer nothing but encryption from now on; False if that was so, or is not wanted.
+
+        Some PBXs that encrypt refuse an offer that merely allows it.
+        """
+        if self.local is None or self.local.srtp.policy is not SrtpPolicy.PREFERRED:
+            return False
+        self.srtp = replace(self.local.srtp, policy=SrtpPolicy.REQUIRED)
+        self.local = replace(self.local, srtp=self.srtp)
+        self.our_sdp = None
+        return True
 
     def take_answer(self, sdp: bytes) -> None:
         """Read the answer to our offer. Raises RemoteProtocolError if there is none in it."""

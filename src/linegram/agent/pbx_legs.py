@@ -94,10 +94,11 @@ class PbxLegs:
                 leg_id=command.leg_id,
                 settings=settings,
                 stage=LegStage.PREPARING,
+                number=command.number,
                 srtp=local_srtp(settings, secrets.token_bytes),
             )
         )
-        self._placing.when_placed(leg, lambda: self._invite(leg, command.number))
+        self._placing.when_placed(leg, lambda: self._invite(leg))
 
     def ring(self, command: commands.RingPbx) -> None:
         """Tell the calling PBX that the employee's phone rings; open the port that the answer needs."""
@@ -239,8 +240,13 @@ class PbxLegs:
 
     def _ended(self, event: sip.CallEnded) -> None:
         leg = self._by_handle.get(event.handle)
-        if leg is not None:
-            self._finish(leg, leg.ended_by_us or reason_of_end(event), event)
+        if leg is None:
+            return
+        if event.status == _NOT_ACCEPTABLE and leg.stage is LegStage.DIALLED and leg.insist_on_srtp():
+            self._by_handle.pop(event.handle)
+            self._invite(leg)
+            return
+        self._finish(leg, leg.ended_by_us or reason_of_end(event), event)
 
     # ---- what both sides lead to
 
@@ -250,14 +256,14 @@ class PbxLegs:
             self._by_handle[leg.handle] = leg
         return leg
 
-    def _invite(self, leg: PbxLeg, number: str) -> None:
+    def _invite(self, leg: PbxLeg) -> None:
 
         def begun(handle: CallHandle) -> None:
             leg.handle, leg.stage = handle, LegStage.DIALLED
             self._by_handle[handle] = leg
 
         try:
-            self._sip.invite(leg.settings.account_id, _target(number), leg.offer(), begun)
+            self._sip.invite(leg.settings.account_id, _target(leg.number), leg.offer(), begun)
         except (LocalProtocolError, RemoteProtocolError) as error:
             _log.warning("number_not_dialled", leg_id=leg.leg_id, reason=str(error))
             self._finish(leg, EndReason.NUMBER_NOT_FOUND)
