@@ -45,7 +45,7 @@ class CallOffice:
         self.worker = WorkerDouble(self._take_report, deliver)
         self.phone = PhoneDouble(self._take_phone_event, deliver)
         self.chat = ChatDouble()
-        self.journal = MemoryJournal()
+        self.journal = MemoryJournal(self.clock)
         self.engines = EngineDesk(AUTO)
         self.engines.worker_has((OWN, NTGCALLS))
         self.keeper = CardKeeper(self.chat, self.chat)

@@ -7,17 +7,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 
-import structlog
-
 from linegram.calls.card_desk import CardDesk
 from linegram.calls.cards import CardKeeper
 from linegram.calls.engine_choice import EngineDesk
-from linegram.calls.ports import CallJournal
 from linegram.calls.recovery import Recovery
 from linegram.calls.runner import CallPorts, CallRunner, CallTimes
 from linegram.calls.switchboard import Switchboard
 from linegram.config import Settings
-from linegram.errors import UnavailableError
+from linegram.hub.background import keep_looking, keep_noting
 from linegram.hub.notes import Notes
 from linegram.hub.telegram_side import Telegram, connect
 from linegram.link.carrier import MemoryLink
@@ -32,12 +29,7 @@ from linegram.storage.vault import open_vault
 from linegram.telegram.account import CallingAccount
 from linegram.units import LegId
 
-_log = structlog.get_logger()
-
-
-_LOOK_EVERY_S = 1.0
 _RELEASE_WITHIN_S = 6.0
-_ALIVE_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +71,8 @@ async def running_hub(
             journal, phone, link, settings_of=watch.settings_of, announce=notes.announce, clock=clock
         )
         await recovery.run()
-        stack.callback(asyncio.create_task(_keep_looking(watch), name="office watch").cancel)
-        stack.callback(asyncio.create_task(_keep_noting(runner, journal), name="sign of life").cancel)
+        stack.callback(asyncio.create_task(keep_looking(watch), name="office watch").cancel)
+        stack.callback(asyncio.create_task(keep_noting(runner, journal), name="sign of life").cancel)
         telegram.bot.start(
             CardDesk(switchboard, runner.desk, keeper, journal), LineList(notes.accounts, notes.people)
         )
@@ -130,23 +122,3 @@ async def _release(runner: CallRunner) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_RELEASE_WITHIN_S):
             await runner.close(EndReason.SERVICE_STOPPED)
-
-
-async def _keep_looking(watch: OfficeWatch) -> None:
-    while True:
-        await asyncio.sleep(_LOOK_EVERY_S)
-        try:
-            await watch.look()
-        except UnavailableError as failure:
-            _log.warning("office_not_read", reason=str(failure))
-
-
-async def _keep_noting(runner: CallRunner, journal: CallJournal) -> None:
-    """Note that the service lives while it has calls: a kill then ends them when they really ended."""
-    while True:
-        await asyncio.sleep(_ALIVE_EVERY_S)
-        if len(runner.desk):
-            try:
-                await journal.note_alive()
-            except UnavailableError as failure:
-                _log.warning("sign_of_life_not_noted", reason=str(failure))
