@@ -35,8 +35,17 @@ def become_media_process() -> None:
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    allow_many_sockets()
     threading.excepthook = _leave_with_thread
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
+
+
+def allow_many_sockets() -> int:
+    """Take as many file handles as the system gives: a call may need twenty sockets; says how many."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def raise_priority(*, may_be_real_time: bool) -> str:
