@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 import pytest
@@ -13,7 +15,7 @@ from linegram.link.events import CallMeasured, VoiceConnected
 from linegram.link.voice import NTGCALLS, OWN, VoiceParameters
 from linegram.media.control import HostSettings
 from linegram.units import LegId
-from tests.agent.rtp_phone import RtpPhone
+from tests.agent.rtp_phone import RtpPhone, until
 from tests.agent.two_offices import Office, call, pbx_leg, pool_settings, voice_leg
 
 pytestmark = pytest.mark.slow
@@ -79,3 +81,42 @@ async def test_a_call_that_is_redialled_with_the_other_engine_keeps_its_ports_an
     assert len(ours.of(CallMeasured)) == 1
     assert ours.of(HostDied) == []
     await asyncio.gather(ours.pool.close(), far.pool.close(), phone.close(), far_phone.close())
+
+
+@asynccontextmanager
+async def moving_from_a_stuck_host(office: Office) -> AsyncIterator[tuple[asyncio.Task[None], int]]:
+    """Let call 1 leave a host that does not answer; gives the move and the process id of that host."""
+    await office.pool.open_pbx_leg(call(1), pbx_leg(1))
+    pid = office.pool.host_pid_of(call(1))
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    move = asyncio.create_task(office.pool.open_voice_leg(call(1), voice_leg(1), PARAMETERS, NTGCALLS))
+    try:
+        assert await until(lambda: office.pool.host_pid_of(call(1)) != pid, 30)
+        yield move, pid
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+        await asyncio.gather(move, return_exceptions=True)
+
+
+async def test_a_call_that_ends_while_it_moves_is_measured_once(ours: Office) -> None:
+    async with moving_from_a_stuck_host(ours) as (move, pid):
+        ours.pool.end_call(call(1))
+        os.kill(pid, signal.SIGCONT)
+        with pytest.raises(UnavailableError, match="The call ended"):
+            await move
+    assert ours.of(CallMeasured) == [CallMeasured(call_id=call(1))]
+    assert ours.pool.call_count == 0
+    await ours.pool.open_pbx_leg(call(2), pbx_leg(2))
+    assert len(ours.of(CallMeasured)) == 1
+
+
+async def test_a_host_that_dies_while_a_call_leaves_it_does_not_hold_the_call_back(ours: Office) -> None:
+    async with moving_from_a_stuck_host(ours) as (move, pid):
+        os.kill(pid, signal.SIGKILL)
+        await move
+    assert ours.of(HostDied) == []
+    ours.pool.end_call(call(1))
+    assert await ours.saw(CallMeasured)
+    assert [measured.call_id for measured in ours.of(CallMeasured)] == [call(1)]

@@ -54,7 +54,7 @@ async def commanded_worker(*, calls_per_host: int = 8) -> AsyncIterator[tuple[Wo
     settings = Settings(
         sip=SipSettings(bind_ip="127.0.0.1", port=0),
         rtp=RtpSettings(bind_ip="127.0.0.1"),
-        media=MediaSettings(ntgcalls_calls_per_host=calls_per_host),
+        media=MediaSettings(calls_per_host=calls_per_host, ntgcalls_calls_per_host=calls_per_host),
     )
     async with running_worker(settings, link) as worker:
         yield worker, hub
