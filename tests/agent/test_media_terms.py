@@ -7,7 +7,7 @@ from linegram.media.control import Direction as MediaDirection
 from linegram.media.control import LocalMedia
 from linegram.sip.audio_stream import G722, OPUS, PCMA, PCMU, LocalAudio
 from linegram.sip.offer_answer import answer, make_offer, read_answer
-from linegram.sip.sdp import Direction, Sdp
+from linegram.sip.sdp import Direction
 
 HERE = LocalMedia("192.0.2.1", 20_000)
 
@@ -49,13 +49,6 @@ def test_a_direction_is_told_from_our_end(theirs: Direction, ours: MediaDirectio
     offer = make_offer(LocalAudio("192.0.2.9", 30_000, (PCMA,), "1", direction=theirs))
     agreed = answer(offer, LocalAudio("192.0.2.1", 20_000, (PCMA,), "2"))
     assert remote_media(agreed.stream).direction is ours
-
-
-@pytest.mark.parametrize(("line", "limit_ms"), [("", None), ("a=maxptime:40\r\n", 40)])
-def test_the_longest_packet_that_a_peer_takes_is_told(line: str, limit_ms: int | None) -> None:
-    ours = LocalAudio("192.0.2.1", 20_000, (OPUS,), "2")
-    offer = bytes(make_offer(LocalAudio("192.0.2.9", 30_000, (OPUS,), "1"))) + line.encode()
-    assert remote_media(answer(Sdp.parse(offer), ours).stream).max_ptime_ms == limit_ms
 
 
 def test_a_peer_without_telephone_events_gets_none() -> None:

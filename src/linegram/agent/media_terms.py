@@ -78,7 +78,6 @@ def remote_media(stream: AudioStream, *, is_early: bool = False) -> RemoteMedia:
         other_codecs={number: _media_name(codec) for number, codec in stream.receivable.items()},
         telephone_event_payload_type=None if event is None else event.send_payload_type,
         ptime_ms=stream.ptime_ms,
-        max_ptime_ms=stream.max_ptime_ms,
         format_parameters=stream.codec.fmtp,
         direction=Direction(stream.direction.value),
         is_early=is_early,

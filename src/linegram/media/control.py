@@ -57,7 +57,6 @@ class RemoteMedia(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     `ip` is a literal address: a host name would have to be looked up in the middle of the audio.
     `codec` is the one we send; `other_codecs` are the agreed payload types that the peer may send besides.
-    `max_ptime_ms` is the longest packet that the peer takes, None when it names no limit.
     `is_early` says that the call is not answered: then nobody misses media. `has_keypad_tones` says that
     the peer has no other way in the audio to press keys: then they are listened for.
     """
@@ -70,7 +69,6 @@ class RemoteMedia(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     other_codecs: dict[int, str] = {}
     telephone_event_payload_type: int | None = None
     ptime_ms: int = 20
-    max_ptime_ms: int | None = None
     format_parameters: str = ""
     direction: Direction = Direction.BOTH
     is_early: bool = False

@@ -70,8 +70,7 @@ class AudioStream:
     `codec` is what we send, with the peer's payload type and wishes; `receivable` maps
     every payload type that may arrive to its codec. Do not send where `direction` says no:
     the address may then be 0.0.0.0. `ptime_ms` is the packet length that the peer wishes,
-    `max_ptime_ms` the longest that it takes, None when it names no limit. `srtp` is None for audio in
-    the clear.
+    and never more than it takes. `srtp` is None for audio in the clear.
     """
 
     remote_address: str
@@ -82,7 +81,6 @@ class AudioStream:
     direction: Direction
     ptime_ms: int = 20
     telephone_event: TelephoneEvent | None = None
-    max_ptime_ms: int | None = None
     srtp: SrtpTerms | None = None
 
     @property

@@ -233,7 +233,6 @@ def _agree(sdp: Sdp, section: MediaDescription, codec: CodecOffer, direction: Di
         MappingProxyType({}),
         direction,
         _choose_ptime_ms(section),
-        max_ptime_ms=section.maxptime_ms or None,
     )
 
 
