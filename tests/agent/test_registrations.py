@@ -98,6 +98,20 @@ def test_every_state_of_a_registration_has_a_name_for_the_hub(
     assert desk.reports == [events.RegistrationChanged(LINE, reported, 403, "Forbidden")]
 
 
+def test_an_account_that_is_to_be_paid_first_is_restricted() -> None:
+    desk = Desk()
+    desk.registrations.take(RegistrationChanged(LINE, SipState.REFUSED, 402, "Payment Required"))
+    restricted = RegistrationState.RESTRICTED
+    assert desk.reports == [events.RegistrationChanged(LINE, restricted, 402, "Payment Required")]
+
+
+def test_an_account_that_does_not_register_is_unverified() -> None:
+    desk = Desk()
+    desk.registrations.put(commands.PutAccount(msgspec.structs.replace(SETTINGS, is_registering=False)))
+    assert desk.reports == [events.RegistrationChanged(LINE, RegistrationState.UNVERIFIED)]
+    assert desk.verbs == ["put"]
+
+
 def test_the_telephone_on_the_desk_is_reported() -> None:
     desk = Desk()
     phone = ("sip:100@192.0.2.9",)
@@ -181,8 +195,8 @@ def test_a_fingerprint_that_is_none_is_an_error_of_the_account_and_of_no_other()
         ("", "", None),
         ("proxy.example", "proxy.example", None),
         ("proxy.example:5080", "proxy.example", 5080),
-        ("[2001:db8::1]", "[2001:db8::1]", None),
-        ("[2001:db8::1]:5080", "[2001:db8::1]", 5080),
+        ("[2001:db8::1]", "2001:db8::1", None),
+        ("[2001:db8::1]:5080", "2001:db8::1", 5080),
     ],
 )
 def test_a_proxy_may_have_a_port_and_an_address_of_any_kind(proxy: str, host: str, port: int | None) -> None:

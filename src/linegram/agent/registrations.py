@@ -28,6 +28,7 @@ _STATES: Final[Mapping[SipState, RegistrationState]] = MappingProxyType(
         SipState.UNREGISTERED: RegistrationState.OFFLINE,
     }
 )
+_UNPAID: Final = 402
 
 
 class Registrations:
@@ -52,7 +53,8 @@ class Registrations:
                 events.RegistrationChanged(settings.account_id, RegistrationState.ERROR, 0, str(error))
             )
             return
-        self._report(events.RegistrationChanged(settings.account_id, RegistrationState.REGISTERING))
+        begun = RegistrationState.REGISTERING if config.is_registering else RegistrationState.UNVERIFIED
+        self._report(events.RegistrationChanged(settings.account_id, begun))
         self._sip.put_account(config)
 
     def drop(self, command: commands.DropAccount) -> None:
@@ -81,7 +83,7 @@ class Registrations:
             self._sip.watch_mailbox(event.account_id)
 
     def _report_state(self, event: RegistrationChanged) -> None:
-        state = _STATES[event.state]
+        state = _STATES[event.state] if event.status != _UNPAID else RegistrationState.RESTRICTED
         _log.info("registration_changed", account_id=event.account_id, state=state.value, status=event.status)
         self._report(
             events.RegistrationChanged(

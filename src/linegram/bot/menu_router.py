@@ -16,10 +16,13 @@ from linegram.storage.people import PeopleRepository
 from linegram.units import TelegramUserId
 
 _OFF: Final = "⚪"
+_TROUBLED: Final = frozenset({RegistrationState.ERROR, RegistrationState.RESTRICTED})
 _MARKS: Final[Mapping[RegistrationState, str]] = MappingProxyType(
     {
         RegistrationState.ONLINE: "🟢",
         RegistrationState.REGISTERING: "🟡",
+        RegistrationState.UNVERIFIED: "🟡",
+        RegistrationState.RESTRICTED: "🔴",
         RegistrationState.ERROR: "🔴",
         RegistrationState.OFFLINE: _OFF,
     }
@@ -89,6 +92,6 @@ def _mark(line: ListedLine) -> str:
 
 def _trouble(line: ListedLine) -> str:
     """Return what the PBX said against an account that should be online."""
-    if not line.account.is_enabled or line.status.state is not RegistrationState.ERROR:
+    if not line.account.is_enabled or line.status.state not in _TROUBLED:
         return ""
     return f"{line.status.sip_status or ''} {line.status.text}".strip()

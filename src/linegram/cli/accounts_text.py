@@ -20,6 +20,8 @@ People = Mapping[TelegramUserId, Person]
 _STYLES = {
     RegistrationState.ONLINE: "green",
     RegistrationState.REGISTERING: "yellow",
+    RegistrationState.UNVERIFIED: "yellow",
+    RegistrationState.RESTRICTED: "red",
     RegistrationState.ERROR: "red",
     RegistrationState.OFFLINE: "dim",
 }

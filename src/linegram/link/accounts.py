@@ -34,12 +34,18 @@ class SrtpUse(Enum):
 
 
 class RegistrationState(Enum):
-    """What became of our effort to keep an account's binding."""
+    """What became of our effort to keep an account's binding.
+
+    RESTRICTED: the PBX knows the account and wants to be paid first (402). UNVERIFIED: the account does not
+    register, so that nobody has confirmed it yet.
+    """
 
     OFFLINE = "offline"
     REGISTERING = "registering"
     ONLINE = "online"
     ERROR = "error"
+    RESTRICTED = "restricted"
+    UNVERIFIED = "unverified"
 
 
 class TlsSettings(msgspec.Struct, frozen=True, kw_only=True):

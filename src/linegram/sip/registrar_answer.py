@@ -31,7 +31,7 @@ def classify(status: int) -> Happening:
         return Happening.TOO_BRIEF
     if 300 <= status < 400:
         return Happening.ELSEWHERE
-    if status in {401, 403, 404, 407, 410, 416, 604}:
+    if status in {401, 402, 403, 404, 407, 410, 416, 604}:
         return Happening.REFUSED
     return Happening.FAILED
 

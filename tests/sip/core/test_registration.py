@@ -112,7 +112,7 @@ def test_a_wrong_password_is_reported_after_one_try_and_repeated_slowly() -> Non
     assert 3 <= len(registrar.seen) <= 6
 
 
-@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("status", [402, 403, 404])
 def test_a_final_refusal_is_reported_with_its_code(status: int) -> None:
     network, node, registrar = make()
     registrar.rejects_with = status
