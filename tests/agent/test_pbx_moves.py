@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
+
 from linegram.link import commands, events
 from linegram.media.control import Direction as MediaDirection
 from linegram.outcomes import EndReason
+from linegram.sip.endpoint import SipEndpoint
 from linegram.sip.events import (
     CallAnswered,
     CallEnded,
@@ -14,6 +17,8 @@ from linegram.sip.events import (
     ReferReceived,
     ReofferReceived,
 )
+from linegram.sip.invite_server import InviteServer
+from linegram.sip.message import Response
 from linegram.sip.offer_answer import answer, make_offer
 from linegram.sip.replaces import Replaces
 from linegram.sip.sdp import Direction, Sdp
@@ -221,3 +226,59 @@ async def test_an_end_while_we_go_elsewhere_leaves_nothing() -> None:
             event = await office.pbx.next_event()
             if isinstance(event, CallEnded):
                 gone.add(event.handle)
+
+
+async def invited(office: SipOffice, number: int) -> InviteReceived:
+    """Wait for the PBX's so many-th call from us."""
+    found: list[InviteReceived] = []
+    while len(found) < number:
+        found = [event for event in office.pbx.events if isinstance(event, InviteReceived)]
+        if len(found) < number:
+            await office.pbx.next_event()
+    return found[number - 1]
+
+
+def redirect(office: SipOffice, invite: InviteReceived, *contacts: str) -> None:
+    """Let the PBX answer 302: our endpoint plays it, so the Contact headers are put in by hand."""
+
+    def refuse(endpoint: SipEndpoint, now: float) -> None:
+        server = endpoint._calls.find(invite.handle)
+        assert isinstance(server, InviteServer)
+        make = server._make_response
+
+        def with_contacts(status: int, reason: str | None = None) -> Response:
+            response = make(status, reason)
+            for contact in contacts:
+                response.headers.add("Contact", contact)
+            return response
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(InviteServer, "_make_response", lambda _self, *given: with_contacts(*given))
+            endpoint.reject(invite.handle, 302, now=now)
+
+    office.at_pbx(refuse)
+
+
+async def test_a_redirection_is_followed_best_first_and_once() -> None:
+    async with sip_office() as office:
+        first = await office.dialled("4711")
+        host, port = office.pbx.transport.address
+        redirect(office, first, f"<sip:4712@{host}:{port}>;q=0.2", f"<sip:anna@{host}:{port}>", "<broken")
+        second = await invited(office, 2)
+        assert second.called.uri.user == "anna"
+        redirect(office, second, f"<sip:anna@{host}:{port}>")
+        third = await invited(office, 3)
+        assert third.called.uri.user == "4712"
+        office.answer(third)
+        await office.report(events.PbxAnswered)
+        assert not office.of(events.PbxEnded)
+
+
+async def test_where_nobody_of_a_redirection_answers_the_last_word_counts() -> None:
+    async with sip_office() as office:
+        first = await office.dialled("4711")
+        host, port = office.pbx.transport.address
+        redirect(office, first, f"<sip:anna@{host}:{port}>")
+        second = await invited(office, 2)
+        office.at_pbx(lambda endpoint, now: endpoint.reject(second.handle, 486, now=now))
+        assert (await office.ended(EndReason.BUSY)).status == 486

@@ -1,7 +1,11 @@
 """One PBX leg as the agent knows it: its SIP call, what was offered and agreed. Pure; decides nothing."""
 
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Final
 
 from linegram.agent.media_terms import local_audio, remote_media
 from linegram.errors import RemoteProtocolError
@@ -10,10 +14,14 @@ from linegram.media.control import LocalMedia, RemoteMedia
 from linegram.outcomes import EndReason
 from linegram.sip.audio_stream import AudioStream, LocalAudio
 from linegram.sip.events import CallHandle
+from linegram.sip.headers import NameAddress
 from linegram.sip.offer_answer import answer, make_offer, read_answer
 from linegram.sip.sdp import Sdp
 from linegram.sip.sdp_crypto import NO_SRTP, LocalSrtp, SrtpPolicy
+from linegram.sip.uri import SipUri
 from linegram.units import CallId, LegId
+
+_MOST_REDIRECTIONS: Final = 10
 
 
 class LegStage(Enum):
@@ -28,7 +36,7 @@ class LegStage(Enum):
 
 @dataclass(kw_only=True, eq=False)
 class PbxLeg:
-    """A leg from its first message until its PbxEnded; `number` is what was dialled.
+    """A leg from its first message until its PbxEnded; `target` is who is called.
 
     `their_offer` came with the INVITE; `our_sdp` and `their_sdp` are the last descriptions that counted:
     what a payload type meant in them, it means for the whole dialog (RFC 3264 section 8.3.2).
@@ -39,7 +47,9 @@ class PbxLeg:
     settings: SipAccountSettings
     stage: LegStage
     handle: CallHandle | None = None
-    number: str = ""
+    target: SipUri | str = ""
+    redirections: deque[SipUri] = field(default_factory=deque)
+    tried: set[str] = field(default_factory=set)
     their_offer: Sdp | None = None
     their_sdp: Sdp | None = None
     our_sdp: Sdp | None = None
@@ -84,11 +94,28 @@ class PbxLeg:
         self.our_sdp = make_offer(self.placed(), self.our_sdp, theirs=self.their_sdp)
         return bytes(self.our_sdp)
 
+    def fresh_offer(self) -> bytes:
+        """Make the offer of a new dialog."""
+        self.our_sdp = self.their_sdp = None
+        return self.offer()
+
     def answer(self, offer: Sdp) -> bytes:
         """Answer an offer. Raises NoCommonCodecError."""
         answered = answer(offer, self.placed(), self.our_sdp)
         self.our_sdp, self.their_sdp, self.stream = answered.sdp, offer, answered.stream
         return bytes(answered.sdp)
+
+    def follow_redirection(self, contacts: Sequence[str]) -> None:
+        """Take note of where a 3xx sends us, best first (RFC 3261 8.1.3.4); each place is tried once."""
+        found: list[tuple[float, SipUri]] = []
+        for contact in contacts:
+            with suppress(RemoteProtocolError, ValueError):
+                address = NameAddress.parse(contact)
+                found.append((float(address.parameter("q") or 1.0), address.uri))
+        for _, uri in sorted(found, key=lambda entry: -entry[0]):
+            if str(uri) not in self.tried and len(self.tried) < _MOST_REDIRECTIONS:
+                self.tried.add(str(uri))
+                self.redirections.append(uri)
 
     def insist_on_srtp(self) -> bool:
         """Offer nothing but encryption from now on; False if that was so, or is not wanted.

@@ -94,11 +94,10 @@ class PbxLegs:
                 leg_id=command.leg_id,
                 settings=settings,
                 stage=LegStage.PREPARING,
-                number=command.number,
                 srtp=local_srtp(settings, secrets.token_bytes),
             )
         )
-        self._placing.when_placed(leg, lambda: self._invite(leg))
+        self._placing.when_placed(leg, lambda: self._dial(leg, command.number))
 
     def ring(self, command: commands.RingPbx) -> None:
         """Tell the calling PBX that the employee's phone rings; open the port that the answer needs."""
@@ -242,11 +241,19 @@ class PbxLegs:
         leg = self._by_handle.get(event.handle)
         if leg is None:
             return
-        if event.status == _NOT_ACCEPTABLE and leg.stage is LegStage.DIALLED and leg.insist_on_srtp():
+        if leg.stage is LegStage.DIALLED and (target := self._next_target(leg, event)) is not None:
             self._by_handle.pop(event.handle)
-            self._invite(leg)
+            self._invite(leg, target)
             return
         self._finish(leg, leg.ended_by_us or reason_of_end(event), event)
+
+    def _next_target(self, leg: PbxLeg, event: sip.CallEnded) -> SipUri | str | None:
+        """Whom to call after a refusal: the same with encryption only, or where we are sent."""
+        if event.status == _NOT_ACCEPTABLE and leg.insist_on_srtp():
+            return leg.target
+        if 300 <= event.status < 400:
+            leg.follow_redirection(event.contacts)
+        return leg.redirections.popleft() if leg.redirections else None
 
     # ---- what both sides lead to
 
@@ -256,17 +263,30 @@ class PbxLegs:
             self._by_handle[leg.handle] = leg
         return leg
 
-    def _invite(self, leg: PbxLeg) -> None:
+    def _dial(self, leg: PbxLeg, number: str) -> None:
+        """Call a user part at the account's domain, or a whole address."""
+        try:
+            target = SipUri.parse(f"sip:{number}") if "@" in number else number
+        except RemoteProtocolError as error:
+            self._refuse_number(leg, error)
+            return
+        self._invite(leg, target)
+
+    def _refuse_number(self, leg: PbxLeg, error: Exception) -> None:
+        _log.warning("number_not_dialled", leg_id=leg.leg_id, reason=str(error))
+        self._finish(leg, EndReason.NUMBER_NOT_FOUND)
+
+    def _invite(self, leg: PbxLeg, target: SipUri | str) -> None:
 
         def begun(handle: CallHandle) -> None:
             leg.handle, leg.stage = handle, LegStage.DIALLED
             self._by_handle[handle] = leg
 
         try:
-            self._sip.invite(leg.settings.account_id, _target(leg.number), leg.offer(), begun)
-        except (LocalProtocolError, RemoteProtocolError) as error:
-            _log.warning("number_not_dialled", leg_id=leg.leg_id, reason=str(error))
-            self._finish(leg, EndReason.NUMBER_NOT_FOUND)
+            leg.target, leg.early_fork = target, None
+            self._sip.invite(leg.settings.account_id, target, leg.fresh_offer(), begun)
+        except LocalProtocolError as error:
+            self._refuse_number(leg, error)
 
     def _answer(self, leg: PbxLeg) -> None:
         if leg.handle is None or leg.stage is not LegStage.ARRIVED:
@@ -327,8 +347,3 @@ class PbxLegs:
             self._report(events.PbxEnded(leg.leg_id, reason))
         else:
             self._report(events.PbxEnded(leg.leg_id, reason, ended.status, ended.reason, ended.retry_after_s))
-
-
-def _target(number: str) -> SipUri | str:
-    """Read what is dialled: a user part at the account's domain, or a whole address."""
-    return SipUri.parse(f"sip:{number}") if "@" in number else number
