@@ -8,6 +8,7 @@ import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -33,6 +34,18 @@ ENVIRONMENT_PREFIX: Final = "LINEGRAM_"
 _VERSIONS: Final = r"^ *\d+\.\d+\.\d+ *(, *\d+\.\d+\.\d+ *)*$"
 _DNS_SERVERS: Final = r"^$|^ *[0-9A-Fa-f.:\[\]]+ *(, *[0-9A-Fa-f.:\[\]]+ *)*$"
 _NETWORKS: Final = r"^$|^ *[0-9A-Fa-f.:/]+ *(, *[0-9A-Fa-f.:/]+ *)*$"
+
+
+def _without_port(place: str) -> str:
+    """The address of `address`, `address:port` or `[address]:port`."""
+    if place.startswith("["):
+        return place[1:].partition("]")[0]
+    return place.partition(":")[0] if place.count(":") == 1 else place
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 class Section(BaseModel):
@@ -97,6 +110,14 @@ class SipSettings(Section):
     """Name servers that find PBXs: address or address:port, between commas; empty means the system's."""
     trusted: str = Field(default="", pattern=_NETWORKS)
     """Addresses and networks (203.0.113.0/24) from which every account takes calls, besides its PBX."""
+
+    @model_validator(mode="after")
+    def _has_addresses(self) -> "SipSettings":
+        for server in self.dns_server_list:
+            ip_address(_without_port(server))
+        for network in self.trusted_list:
+            ip_network(network, strict=False)
+        return self
 
     @property
     def dns_server_list(self) -> tuple[str, ...]:
@@ -248,11 +269,6 @@ class Settings(BaseSettings):
             "telegram.phone": self.telegram.phone,
         }
         return tuple(name for name, value in needed.items() if not value)
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    """What stands between commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def config_path(given: Path | None = None) -> Path | None:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from linegram.audio.tones import DEFAULT_CADENCES, parse_cadence
 from linegram.config import (
     Settings,
+    SipSettings,
     TelegramSettings,
     ToneSettings,
     configuration_text,
@@ -194,3 +195,17 @@ def test_a_cadence_that_cannot_be_read_is_refused_by_name(tmp_path: Path, text: 
 def test_the_default_cadences_are_those_of_the_tone_generator() -> None:
     for name, text in ToneSettings().model_dump().items():
         assert parse_cadence(text) == DEFAULT_CADENCES[name]
+
+
+@pytest.mark.parametrize("servers", ["192.0.2.1", "192.0.2.1:5353, [2001:db8::1]:53", "2001:db8::1", ""])
+def test_name_servers_are_addresses_with_or_without_a_port(servers: str) -> None:
+    sip = SipSettings(dns_servers=servers)
+    assert ", ".join(sip.dns_server_list) == servers
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"dns_servers": "1.2.3"}, {"dns_servers": "ns.example"}, {"trusted": "10.0.0.0/99"}]
+)
+def test_what_is_no_address_or_network_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong.values()))):
+        SipSettings.model_validate(wrong)
