@@ -50,6 +50,7 @@ format: setup
 # Pages that are drawn from the code; a test says when this is due.
 docs: setup
 	@$(BIN)/python tools/draw_states.py
+	@$(BIN)/python tools/draw_voice.py
 
 # One file of the slow tests stays in one process: it shares its PBX. Two processes, for two cores.
 test: check peers
