@@ -4,7 +4,7 @@ from typing import get_args
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linegram.link.accounts import RegistrationState, SipAccountSettings, SipTransport
@@ -73,7 +73,7 @@ def ids(kind: type[msgspec.Struct]) -> str:
 
 
 @pytest.mark.parametrize("kind", kinds_of(Command), ids=ids)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_every_command_arrives_as_it_was_sent(kind: type[msgspec.Struct], data: st.DataObject) -> None:
     command = data.draw(strategy_of(kind))
@@ -82,7 +82,7 @@ def test_every_command_arrives_as_it_was_sent(kind: type[msgspec.Struct], data: 
 
 
 @pytest.mark.parametrize("kind", kinds_of(Event), ids=ids)
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), number=st.integers(min_value=1, max_value=2**63 - 1))
 def test_every_event_arrives_as_it_was_reported_with_its_number(
     kind: type[msgspec.Struct], data: st.DataObject, number: int
