@@ -17,6 +17,7 @@ from ntgcalls import NTgCalls
 
 from linegram.sandbox import employee_voice
 from linegram.sandbox.employee_voice_messages import Asked, Ready, Report, body_length, decode, encode
+from linegram.sandbox.employee_voice_serving import SWITCH_INTERVAL_S
 
 _CALLS_PER_SEAT = 1_000_000
 
@@ -86,7 +87,7 @@ async def serve_all(rate_hz: int, descriptors: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    sys.setswitchinterval(employee_voice.SWITCH_INTERVAL_S)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     try:
         asyncio.run(serve_all(int(sys.argv[1]), [int(fd) for fd in sys.argv[2:]]))
     finally:

@@ -16,6 +16,11 @@ class LegPorts:
         self._clock = clock
         self._port_of_leg: dict[LegId, int] = {}
 
+    @property
+    def taken_count(self) -> int:
+        """How many pairs are in use."""
+        return self._ports.taken_count
+
     def media_of(self, leg_id: LegId) -> LocalMedia | None:
         """Say where a leg receives; None without ports."""
         port = self._port_of_leg.get(leg_id)
