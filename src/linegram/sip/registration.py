@@ -1,18 +1,18 @@
 """Keeps one account registered, by `registration_table`: REGISTER, refresh, removal (RFC 3261 10.2)."""
 
-from dataclasses import replace
 from typing import Protocol
 
 from linegram.errors import UnexpectedEventError
-from linegram.sip.account import Account, Target
+from linegram.sip.account import Account
 from linegram.sip.context import EndpointContext
-from linegram.sip.events import RegistrationChanged, RegistrationState, TargetNeeded
+from linegram.sip.events import RegistrationChanged, RegistrationState
 from linegram.sip.exchange import Exchange
 from linegram.sip.headers import CSeq, Headers, NameAddress
 from linegram.sip.message import Request, Response
 from linegram.sip.pacer import Pacer
-from linegram.sip.registrar_answer import classify, read_granted, read_seconds, redirections
+from linegram.sip.registrar_answer import classify, read_granted, read_seconds
 from linegram.sip.registration_table import TRANSITIONS, Happening, Phase, Step
+from linegram.sip.registration_way import RegistrationWay
 from linegram.sip.timers import Timer
 from linegram.sip.transaction import RequestFailure
 from linegram.sip.uri import SipUri
@@ -24,7 +24,6 @@ _STATES = {
     Phase.GONE: RegistrationState.UNREGISTERED,
 }
 _TARGET_FAILURES = frozenset({0, 408, 500, 503, 504})
-_MAX_REDIRECTIONS = 5
 _NOT_FOUND = "server name not resolved"
 
 
@@ -57,13 +56,12 @@ class Registration:
         "_listener",
         "_other_contacts",
         "_pacer",
-        "_redirected_to",
-        "_redirections",
         "_reported",
         "_retry_after_s",
         "_sent_uri",
         "_status",
         "_timer",
+        "_way",
         "phase",
     )
 
@@ -87,8 +85,7 @@ class Registration:
         self._bound_uri: SipUri | None = None
         self._sent_uri: SipUri | None = None
         self._reported: RegistrationChanged | None = None
-        self._redirected_to: SipUri | None = None
-        self._redirections = 0
+        self._way = RegistrationWay(context, account)
         self._exchange: Exchange | None = None
         self._is_awaiting_target = False
         self._is_muted = False
@@ -118,7 +115,7 @@ class Registration:
         """Fail what waited for the server's address."""
         if self._is_awaiting_target:
             self._is_awaiting_target = False
-            self._redirected_to = None
+            self._way.give_up_redirection()
             self._finish(Happening.FAILED, now, (0, problem or _NOT_FOUND))
 
     def mute(self) -> None:
@@ -193,23 +190,13 @@ class Registration:
             self._context.emit(event)
 
     def _send(self, now: float) -> None:
-        places = self._account.places
-        if places.current is None or places.is_stale(now):
-            # Names change: ask again, but go on meanwhile with what is known.
-            places.ask_later(now + self._context.config.retry_limit_s)
-            self._context.emit(TargetNeeded(self._account.account_id, self._redirected_to))
-        places.pick(now)
-        if places.current is None:
+        if self._way.choose(now) is None:
             self._is_awaiting_target = True
             return
         self._sent_uri = self._account.contact_uri()
         self._start_exchange(self._bindings(), now)
-        if self._alternative(now) is not None:
+        if self._way.has_alternative(now):
             self._set_timer(now + self._context.config.silence_s)
-
-    def _alternative(self, now: float) -> Target | None:
-        current = self._account.target
-        return None if current is None else self._account.places.alternative(frozenset({current.flow}), now)
 
     def _give_up_place(self, now: float) -> None:
         """Do not wait for the full timeout where another place may answer."""
@@ -270,8 +257,7 @@ class Registration:
         headers.add("Expires", str(bindings[0][1]))
         headers.add("Supported", "path")
         headers.add("User-Agent", self._context.config.user_agent)
-        registrar = self._redirected_to or SipUri("sip", None, account.domain)
-        return Request("REGISTER", replace(registrar, user=None, headers=()), headers)
+        return Request("REGISTER", self._way.registrar, headers)
 
     def _next_cseq(self) -> int:
         self._cseq += 1
@@ -291,21 +277,11 @@ class Registration:
         elif happening is Happening.TOO_BRIEF and not self._lengthen(response):
             happening = Happening.FAILED
         elif happening is Happening.ELSEWHERE:
-            self._follow(response, status, now)
-            return
+            if self._way.follow(response):
+                self.take(happening, now)
+                return
+            happening = Happening.FAILED
         self._finish(happening, now, status)
-
-    def _follow(self, response: Response, status: tuple[int, str], now: float) -> None:
-        """Register where the registrar sends us (RFC 3261 8.1.3.4); too long a chain is a failure."""
-        contacts = redirections(response)
-        self._redirections += 1
-        if not contacts or self._redirections > _MAX_REDIRECTIONS:
-            self._redirected_to = None
-            self._finish(Happening.FAILED, now, status)
-            return
-        self._redirected_to = contacts[0]
-        self._account.places.forget()
-        self.take(Happening.ELSEWHERE, now)
 
     def _read_granted(self, response: Response) -> None:
         self._bound_uri = self._sent_uri
@@ -334,31 +310,17 @@ class Registration:
     def _finish(self, happening: Happening, now: float, status: tuple[int, str]) -> None:
         self._status = status
         if happening is Happening.GRANTED:
-            self._failures = self._redirections = 0
-        elif happening is Happening.FAILED and status[0] in _TARGET_FAILURES and self._turn_elsewhere(now):
+            self._failures = 0
+            self._way.arrive()
+        elif happening is Happening.FAILED and self._has_turned(status[0], now):
             happening = Happening.ELSEWHERE
         else:
             self._failures += 1
             self._granted_s = 0
         self.take(happening, now)
 
-    def _turn_elsewhere(self, now: float) -> bool:
-        """Leave a place of the server that failed; False, and look the name up again, when all have."""
-        places, current = self._account.places, self._account.target
-        if current is None:
-            return False
-        places.rest(current.flow, now + max(self._context.config.rest_s, self._retry_after_s or 0))
-        if places.alternative(frozenset({current.flow}), now) is not None:
-            places.pick(now)
-            return True
-        if self._redirected_to is None:
-            places.wake_all()
-            places.ask_later(now + self._context.config.retry_limit_s)
-            self._context.emit(TargetNeeded(self._account.account_id))
-        else:
-            self._redirected_to = None
-            places.forget()
-        return False
+    def _has_turned(self, status: int, now: float) -> bool:
+        return status in _TARGET_FAILURES and self._way.turn(now, float(self._retry_after_s or 0))
 
 
 def _put_contacts(headers: Headers, bindings: list[tuple[SipUri, int]]) -> None:
