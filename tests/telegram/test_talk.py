@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from linegram.audio.spectrum import has_tone
 from linegram.calls.ports import (
     DiscardReason,
     PhoneAnswered,
@@ -26,6 +25,7 @@ from linegram.telegram.account import CallingAccount
 from linegram.units import LegId
 from tests.telegram.office import Heard, Office
 from tests.voice.leg_process import Report, Task, run
+from tests.voice.tone_check import tone_faults
 
 pytestmark = pytest.mark.slow
 
@@ -111,7 +111,7 @@ async def both_hear(
     ours = OurVoice(account, heard, leg_id, answered.parameters)
     report, _ = await asyncio.gather(ours.talk(), anna.voice.wait_until_hears(OUR_TONE_HZ))
     samples = np.frombuffer(report.heard, np.int16)
-    assert has_tone(samples[-SAMPLE_HZ:], ANNAS_TONE_HZ, SAMPLE_HZ)
+    assert tone_faults(samples[-SAMPLE_HZ:], ANNAS_TONE_HZ, SAMPLE_HZ) == []
 
 
 async def test_an_employee_answers_and_both_hear_each_other(
