@@ -131,7 +131,7 @@ async def test_the_pbx_calls_a_registered_telephone_and_both_hear_each_other(
 async def test_the_caller_shows_number_and_name(pbx: SandboxPbx, phone: Softphone) -> None:
     call = pbx.call("101", number="4711", name="Boris Orlov")
     invited = await phone.wait_for(sip.InviteReceived)
-    assert (invited.caller.display_name, invited.caller.uri.user) == ("Boris Orlov", "4711")
+    assert (invited.caller.name, invited.caller.number) == ("Boris Orlov", "4711")
     call.hang_up()
     await call.wait_for(Stage.OVER)
     assert call.cause is sip.EndCause.LOCAL_CANCEL
