@@ -1,6 +1,7 @@
 """One call between two processes, an engine in each, signalling straight between them."""
 
 import multiprocessing
+import multiprocessing.connection
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,17 +40,26 @@ class Side(NamedTuple):
     is_direct: bool = True
 
 
-class MachineTooBusyError(Exception):
-    """In no try was there a stretch without a stall that is long enough to judge."""
+class NothingProvenError(Exception):
+    """In no try was there a stretch without a stall that is long enough to judge, or ntgcalls died in all."""
+
+
+class FarEndDiedError(Exception):
+    """The native library killed its process; ours lived."""
 
 
 def faults_of_a_call(version: str, sides: tuple[Side, Side]) -> list[str]:
     """Have the caller (first) and the callee talk; say in sentences what was wrong, if anything.
 
-    A call in which this machine stalled the processes too often proves nothing and is made again.
+    A call in which this machine stalled the processes too often, or the process of ntgcalls died, proves
+    nothing and is made again.
     """
     for _ in range(_MOST_TRIES):
-        reports = call(version, sides)
+        try:
+            reports = call(version, sides)
+        except FarEndDiedError as error:
+            print(f"{version}: {error}")
+            continue
         faults = [
             f"{side.engine}: {report.state.value} {report.reason}"
             for side, report in zip(sides, reports, strict=True)
@@ -65,7 +75,7 @@ def faults_of_a_call(version: str, sides: tuple[Side, Side]) -> list[str]:
                 for side, sound, tone_hz in zip(sides, heard, (THEIR_HZ, OUR_HZ), strict=True)
                 for fault in tone_faults(sound, tone_hz, SAMPLE_HZ)
             ]
-    raise MachineTooBusyError
+    raise NothingProvenError
 
 
 def heard_undisturbed(report: Report, stalls: list[tuple[float, float]]) -> PcmFrame:
@@ -141,7 +151,11 @@ def two_processes(tasks: list[Task]) -> Iterator[list[Connection]]:
         pipes.append(ours)
         processes.append(process)
     try:
-        yield pipes
+        try:
+            yield pipes
+        except EOFError:
+            _blame(tasks, processes)
+            raise
         for process in processes:
             process.join(10)
         codes = [process.exitcode for process in processes]
@@ -152,3 +166,11 @@ def two_processes(tasks: list[Task]) -> Iterator[list[Connection]]:
             process.join()
         for pipe in pipes:
             pipe.close()
+
+
+def _blame(tasks: list[Task], processes: list[BaseProcess]) -> None:
+    """Raise FarEndDiedError when it was the native library that a signal ended."""
+    died = multiprocessing.connection.wait([process.sentinel for process in processes], 10)
+    for task, process in zip(tasks, processes, strict=True):
+        if process.sentinel in died and task.engine == "ntgcalls" and (process.exitcode or 0) < 0:
+            raise FarEndDiedError(f"ntgcalls died of signal {-(process.exitcode or 0)}")
