@@ -1,6 +1,5 @@
 """A SIP account as the endpoint sees it: settings, its Contact, its credentials, the routes to its server."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Literal, NamedTuple
@@ -95,12 +94,9 @@ class AccountConfig:
 
 
 class Account:
-    """One account at run time.
+    """One account at run time."""
 
-    `leave` is called with a flow whose server is dead, so that its registration moves as well.
-    """
-
-    __slots__ = ("_public_place", "config", "digest", "leave", "places", "service_route", "token")
+    __slots__ = ("_public_place", "config", "digest", "places", "service_route", "token")
 
     def __init__(self, config: AccountConfig, token: str) -> None:
         self.config = config
@@ -108,7 +104,6 @@ class Account:
         self.digest = DigestSession(Credentials(config.auth_username or config.username, config.password))
         self.places = Targets()
         self.service_route: tuple[str, ...] = ()
-        self.leave: Callable[[Flow, float], None] = lambda _flow, _now: None
         self._public_place: tuple[Target, str, int] | None = None
 
     @property

@@ -41,6 +41,7 @@ class AccountTable:
         self._by_user: defaultdict[str, dict[AccountId, Account]] = defaultdict(dict)
         self._trust = TrustBook(context.config.trusted_hosts)
         self.keep_alives = KeepAlives(context, self._on_dead)
+        context.leave_place = self._leave
 
     def __len__(self) -> int:
         return len(self._accounts)
@@ -154,7 +155,6 @@ class AccountTable:
     def _add(self, account: Account, now: float) -> None:
         account_id = account.account_id
         self._accounts[account_id] = account
-        account.leave = lambda flow, at: self._leave(account, flow, at)
         self._by_token[account.token] = account
         self._by_user[account.config.username][account_id] = account
         registration = Registration(self._context, account, self._pacer, self)

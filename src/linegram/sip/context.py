@@ -1,7 +1,7 @@
 """What all parts of one endpoint share: timers, transactions, the outbox, events, randomness."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -55,7 +55,10 @@ class EndpointConfig:
 
 
 class EndpointContext:
-    """Shared ground; knows no rule of any part."""
+    """Shared ground; knows no rule of any part.
+
+    `leave_place` is called with the flow of a place that a call found dead, so that the registration moves.
+    """
 
     def __init__(self, config: EndpointConfig, random: RandomSource) -> None:
         self.config = config
@@ -65,6 +68,7 @@ class EndpointContext:
         self.events: deque[SipEvent] = deque()
         self.transactions = TransactionLayer(self.timers, config.durations, self.send)
         self._troubles: dict[Flow, str] = {}
+        self.leave_place: Callable[[Account, Flow, float], None] = lambda _account, _flow, _now: None
 
     def send(self, flow: Flow, data: bytes) -> None:
         """Put bytes into the outbox."""

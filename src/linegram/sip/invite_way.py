@@ -64,7 +64,7 @@ class InviteWay:
         if self._has_rung or (response is None and self._has_answer) or self.flow is None:
             return False
         if response is None or response.headers.get("Retry-After"):
-            self._account.leave(self.flow, now)
+            self._context.leave_place(self._account, self.flow, now)
         following = self._account.places.alternative(self._tried, now)
         if following is None:
             return False

@@ -309,6 +309,7 @@ class Registration:
 
     def _finish(self, happening: Happening, now: float, status: tuple[int, str]) -> None:
         self._status = status
+        self._exchange = None  # thousands of accounts would keep thousands of requests
         if happening is Happening.GRANTED:
             self._failures = 0
             self._way.arrive()
