@@ -316,3 +316,31 @@ def test_a_fingerprint_is_read_in_every_usual_spelling(text: str) -> None:
 def test_what_is_no_fingerprint_is_refused(text: str) -> None:
     with pytest.raises(LocalProtocolError):
         TlsTerms(fingerprint=text)
+
+
+async def test_a_call_left_by_another_process_is_ended_over_tls_under_the_accounts_terms(
+    authority: Authority,
+) -> None:
+    async with registrar(authority.sign("pbx.example")) as far, party(HOST) as us:
+        exported: dict[str, object] = {
+            "account_id": 1,
+            "sip_call_id": "left",
+            "local": "<sip:u1@pbx.example>;tag=ours",
+            "remote": "<sip:600@pbx.example>;tag=theirs",
+            "remote_target": f"sip:600@{HOST}:{far.port};transport=tls",
+            "route_set": [],
+            "local_cseq": 1,
+            "remote_cseq": None,
+            "transport": "tls",
+            "host": HOST,
+            "port": far.port,
+            "server_name": "pbx.example",
+            "contact": "<sip:u1@10.0.0.1>",
+        }
+        config = account(far.port, TlsTerms(str(authority.ca_file)))
+        us.transport.perform(lambda endpoint, now: endpoint.end_exported(exported, config, now))
+
+        async def is_ended() -> bool:
+            return [request.method for request in far.requests] == ["BYE"]
+
+        await until(is_ended, LIMIT_S)
