@@ -41,7 +41,8 @@ def native_server(server: VoiceServer) -> Any:
     """Write one of Telegram's relays the way the library wants it.
 
     A reflector over TCP is tried over UDP: when the library leaves a call in which it used one over TCP, its
-    process dies (all 7 that connected; 3 more died before). Left out it may not be: both ends number the reflectors alike.
+    process dies (all 7 that connected; 3 more died before). Left out it may not be: both ends number the
+    reflectors alike.
     """
     place = (server.server_id, server.ip, server.ipv6, server.port)
     if server.is_reflector:
