@@ -289,7 +289,7 @@ async def test_the_command_prints_one_line_each_and_its_exit_code_says_whether_a
     async with command(office.folder, "check") as check:
         code, out, err = await check.ended()
     assert (code, err) == (0, "")
-    assert [line.split()[0] for line in out.splitlines()] == ["ok"] * 9 + ["--"]
+    assert [line.split()[0] for line in out.splitlines()] == ["ok"] * 10 + ["--"]
     office.telegram.terminate(office.calling_account.user_id)
     async with command(office.folder, "check") as check:
         code, out, err = await check.ended()
