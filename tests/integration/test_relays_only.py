@@ -34,7 +34,7 @@ async def test_the_pbx_and_the_employee_hear_each_other_through_a_reflector(
         ringing = await line.phone.wait_for_ring()
         await ringing.answer()
         await line.phone.voice.wait_until_hears(PBX_HZ)
-        await line.talk(channel)
+        await line.talk(channel, 3.0)
         assert reflector.passed["udp"] > 40
         assert not reflector.refused
         await line.pbx.hang_up(channel)
